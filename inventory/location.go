@@ -1,0 +1,105 @@
+package inventory
+
+import "time"
+
+// Posting says how a location's sales reach the ERP.
+type Posting string
+
+// Postings a location may declare.
+const (
+	PostingRealtime Posting = "realtime"
+	PostingBatch    Posting = "batch"
+)
+
+// Location is a store, plant or hub as declared in the locations file. One that
+// is not declared is always open, in UTC, without region, posting in realtime.
+type Location struct {
+	ID      string
+	Name    string
+	Region  string
+	Zone    *time.Location
+	Owner   string
+	Posting Posting
+	// Open holds the opening spans by weekday in local wall time; none at all
+	// means always open.
+	Open [7][]Span
+}
+
+// Span is an opening span in minutes since local midnight, From inclusive, To
+// exclusive; To may exceed 24 h where a store trades past midnight.
+type Span struct{ From, To int }
+
+// Undeclared returns what is assumed of a location nobody declared.
+func Undeclared(id string) Location {
+	return Location{ID: id, Zone: time.UTC, Posting: PostingRealtime}
+}
+
+// AlwaysOpen reports whether no opening hours were declared.
+func (l *Location) AlwaysOpen() bool {
+	for _, spans := range l.Open {
+		if len(spans) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// IsOpen reports whether the location trades at t.
+func (l *Location) IsOpen(t time.Time) bool {
+	if l.AlwaysOpen() {
+		return true
+	}
+	local := t.In(l.zone())
+	minute := local.Hour()*60 + local.Minute()
+	for _, s := range l.Open[local.Weekday()] {
+		if minute >= s.From && minute < s.To {
+			return true
+		}
+	}
+	// Yesterday's span may reach past midnight.
+	for _, s := range l.Open[(local.Weekday()+6)%7] {
+		if minute+24*60 < s.To {
+			return true
+		}
+	}
+	return false
+}
+
+func (l *Location) zone() *time.Location {
+	if l.Zone == nil {
+		return time.UTC
+	}
+	return l.Zone
+}
+
+// AfterOpen returns the instant at which d of opening time has passed since t:
+// the store_hours clock, which stands still while the store is closed. Local
+// days are walked with the zone's own rules, so days of 23 and 25 hours count
+// what they have.
+func (l *Location) AfterOpen(t time.Time, d time.Duration) time.Time {
+	if l.AlwaysOpen() || d <= 0 {
+		return t.Add(max(d, 0))
+	}
+	zone := l.zone()
+	local := t.In(zone)
+	day := time.Date(local.Year(), local.Month(), local.Day()-1, 0, 0, 0, 0, zone)
+	// A year without enough opening time means the hours are wrong; the
+	// continuous clock is the honest fallback.
+	for range 400 {
+		for _, s := range l.Open[day.Weekday()] {
+			from := time.Date(day.Year(), day.Month(), day.Day(), 0, s.From, 0, 0, zone)
+			to := time.Date(day.Year(), day.Month(), day.Day(), 0, s.To, 0, 0, zone)
+			if from.Before(t) {
+				from = t
+			}
+			if open := to.Sub(from); open > 0 {
+				if d <= open {
+					return from.Add(d).UTC()
+				}
+				d -= open
+			}
+		}
+		day = time.Date(day.Year(), day.Month(), day.Day()+1, 0, 0, 0, 0, zone)
+	}
+	return t.Add(d)
+}

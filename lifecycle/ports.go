@@ -1,0 +1,198 @@
+package lifecycle
+
+import (
+	"context"
+	"time"
+
+	"github.com/stocktrace/stocktrace/inventory"
+)
+
+// Parcel is what one message of a partition's log carries. Records enter here;
+// moves and bindings come from other partitions.
+type Parcel struct {
+	Records  []inventory.Record
+	Moves    []Move
+	Bindings []Binding
+}
+
+// Move is a copy of a record on its way to the home of To. It feeds stitching
+// only: the raw row stays with the partition the record entered through, named
+// by the record's own Partition and Position.
+type Move struct {
+	Record inventory.Record
+	To     inventory.ScopedKey
+}
+
+// Binding announces to the home of Key that its component has the lesser key
+// Lesser.
+type Binding struct {
+	Key, Lesser inventory.ScopedKey
+	// Origin is the received time of the record that proved it.
+	Origin time.Time
+}
+
+// Message is one message of a partition's log.
+type Message struct {
+	Partition int
+	Position  uint64 // stream sequence: unique and increasing within the partition
+	Parcel    Parcel
+}
+
+// Log is the durable, partitioned log. Partitions are numbered from 0; the fact
+// partition, which carries watermarks for everyone, has the number Partitions().
+type Log interface {
+	Partitions() int
+	// Publish appends a parcel. When it returns nil the parcel is on disk. id
+	// lets the log drop a repetition within its window; correctness never rests
+	// on that.
+	Publish(ctx context.Context, partition int, id string, p Parcel) error
+	// Read opens the partition's durable reader at the first message not
+	// acknowledged. Only the holder of the partition's lease may.
+	Read(ctx context.Context, partition int) (Reader, error)
+	// Facts calls yield with every fact from position from on, in order, until
+	// ctx ends: a reader of its own in every process, acknowledging nothing.
+	// caughtUp is called with the time up to which all facts have been yielded,
+	// each time that is known, at least once a second.
+	Facts(ctx context.Context, from uint64, yield func(inventory.Fact), caughtUp func(time.Time)) error
+}
+
+// Reader reads one partition's log in order.
+type Reader interface {
+	// Fetch returns up to limit messages, waiting at most wait for the first one.
+	// None and no error means the log had nothing. A message that cannot be
+	// decoded is returned as a *PoisonError naming its position.
+	Fetch(ctx context.Context, limit int, wait time.Duration) ([]Message, error)
+	// End returns the position of the newest message appended, 0 for an empty log.
+	End(ctx context.Context) (uint64, error)
+	// Ack acknowledges every message up to position. After a crash reading starts
+	// behind the last position acknowledged.
+	Ack(ctx context.Context, position uint64) error
+	Close() error
+}
+
+// Lease is the right to own a partition. Epoch grows with every take-over, and
+// never otherwise; it fences what a paused former owner may still write.
+type Lease struct {
+	Partition int
+	Epoch     uint64
+}
+
+// Progress is how far a partition's owner has come.
+type Progress struct {
+	Partition int
+	Epoch     uint64
+	// Position is the last message fully processed: its effects are durable.
+	Position uint64
+	// Through: everything received up to then has been processed here, and
+	// everything it sent to other partitions has been processed there.
+	Through time.Time
+}
+
+// Board is where owners publish their progress for each other. It may forget
+// everything in a restart; owners report again.
+type Board interface {
+	Report(ctx context.Context, p Progress) error
+	// Progress returns the newest progress of every partition that has one,
+	// whoever owns it.
+	Progress() map[int]Progress
+}
+
+// Version orders rows about one lifecycle, finding or binding written by one
+// partition: the lease's epoch first, then the owner's count of writes in it.
+// Never time: a paused former owner cannot overwrite its successor.
+type Version struct {
+	Epoch    uint64
+	Revision uint64
+}
+
+// Row is a lifecycle as stored by its home partition. Deleted rows are
+// tombstones of what moved away or merged.
+type Row struct {
+	Lifecycle inventory.Lifecycle
+	Partition int
+	Position  uint64 // newest log position of Partition taken into account
+	Version   Version
+	Deleted   bool
+	// NewKeys are search keys not written before for this lifecycle.
+	NewKeys []inventory.Key
+}
+
+// FindingRow is a finding as stored by the partition of its lifecycle; feed
+// findings are stored by the fact partition.
+type FindingRow struct {
+	Finding   inventory.Finding
+	Partition int
+	Version   Version
+	Deleted   bool
+}
+
+// BindingRow says that Key belongs to the component with the least key Root, as
+// far as Partition knows.
+type BindingRow struct {
+	Partition int
+	Key, Root inventory.ScopedKey
+	Version   Version
+}
+
+// Batch is one flush. The store writes its parts in this order, each durable
+// before the next: records, bindings, lifecycles, findings.
+type Batch struct {
+	Records    []inventory.Record
+	Bindings   []BindingRow
+	Lifecycles []Row
+	Findings   []FindingRow
+}
+
+// Component is what the store remembers of a component at its home.
+type Component struct {
+	Root inventory.ScopedKey
+	// Lifecycles and Findings are the ids of live rows, to be tombstoned when
+	// they are no longer computed.
+	Lifecycles []StoredLifecycle
+	Findings   []inventory.Finding
+}
+
+// StoredLifecycle is the part of a stored lifecycle a cold load needs.
+type StoredLifecycle struct {
+	ID          string
+	Identifiers []inventory.ScopedKey
+	State       inventory.State
+	NextAt      time.Time
+}
+
+// Store is the memory behind the engine. Every read sees what Write returned
+// for; every method may be called from several goroutines.
+type Store interface {
+	// WriteRecords and Write are each durable when they return nil. Both may be
+	// repeated with the same content after an error or a crash.
+	WriteRecords(ctx context.Context, records []inventory.Record) error
+	WriteBindings(ctx context.Context, rows []BindingRow) error
+	WriteLifecycles(ctx context.Context, rows []Row) error
+	WriteFindings(ctx context.Context, rows []FindingRow) error
+
+	// Held returns which of the records have their raw row already.
+	Held(ctx context.Context, records []inventory.Record) (map[inventory.Identity]bool, error)
+	// Roots returns what the partition has stored of the given keys' roots; keys
+	// it does not know are absent.
+	Roots(ctx context.Context, partition int, keys []inventory.ScopedKey) (map[inventory.ScopedKey]inventory.ScopedKey, error)
+	// Components returns the live rows of the given components at the partition.
+	Components(ctx context.Context, partition int, roots []inventory.ScopedKey) (map[inventory.ScopedKey]Component, error)
+	// Records returns every raw record whose entry key is among keys.
+	Records(ctx context.Context, keys []inventory.ScopedKey) ([]inventory.Record, error)
+	// Known calls yield with the hash (KeyHash) of every key the partition has
+	// bound and every record identity it holds, for the cold filter.
+	Known(ctx context.Context, partition int, yield func(hash uint64)) error
+	// OpenComponents calls yield with the root of every component that has an
+	// open lifecycle at the partition.
+	OpenComponents(ctx context.Context, partition int, yield func(root inventory.ScopedKey)) error
+	// Facts calls yield with every stored watermark received since, in order of
+	// position.
+	Facts(ctx context.Context, since time.Time, yield func(inventory.Fact)) error
+}
+
+// Clock tells the time; a simulated retailer runs it faster.
+type Clock interface {
+	Now() time.Time
+	// After sends once d of this clock has passed, as near as real timers allow.
+	After(d time.Duration) <-chan time.Time
+}
