@@ -88,7 +88,18 @@ CREATE TABLE IF NOT EXISTS lifecycles
     identifiers    Array(String) CODEC(ZSTD(1)),               -- scoped identifying keys, least first
     items          Array(String) CODEC(ZSTD(1)),
     finding_kinds  Array(LowCardinality(String)),              -- of its open findings
-    units          Decimal(38, 9),                             -- of the first unit of measure, for sums by store
+    units          Array(Tuple(uom String, quantity Decimal(38, 9))), -- sold, per unit of measure, for sums by store
+    -- The steps owed or heard, for what a page asks of all lifecycles at once
+    -- (lag and what waits at each hop). lag_ms and limit_ms count from
+    -- started_at; outcome is empty where nothing was heard, limit_ms 0 where
+    -- the step has no deadline or is not owed.
+    steps Nested
+    (
+        name       LowCardinality(String), -- "erp posted"
+        outcome    LowCardinality(String),
+        lag_ms     Int64,
+        limit_ms   Int64
+    ),
     detail         String CODEC(ZSTD(3)),                      -- JSON: keys, steps, lines, units, values, related, record ids, awaits
     INDEX by_started started_at TYPE minmax GRANULARITY 1,
     INDEX by_updated updated_at TYPE minmax GRANULARITY 1,
