@@ -73,6 +73,13 @@ func Milli(n int64) Decimal {
 	return Decimal{whole: n / 1000, nano: n % 1000 * (nanos / 1000)}
 }
 
+// Parts returns d as whole units and billionths, both of d's sign: the exact
+// form in which it is stored and sent.
+func (d Decimal) Parts() (whole, nano int64) { return d.whole, d.nano }
+
+// DecimalFromParts returns whole units plus nano billionths.
+func DecimalFromParts(whole, nano int64) Decimal { return settle(whole, nano) }
+
 // Add returns d + e.
 func (d Decimal) Add(e Decimal) Decimal { return settle(d.whole+e.whole, d.nano+e.nano) }
 
