@@ -1,0 +1,182 @@
+// Package wire is the form in which records rest: in the log's messages and in
+// the database's body column.
+//
+// A message is one version byte and what that version says follows it. Version
+// 1 is a zstd frame around one protobuf message of wirepb/wire.proto; version 2
+// is the same protobuf message bare, for the database, which compresses a whole
+// column of them better than one frame each could. An unknown version is an
+// error that says so; a field an older binary does not know is ignored.
+//
+// The encoder and decoder are written by hand over the schema, because every
+// event passes them three times (into the log, out of it, into the database):
+// the generated code takes about twice as long before its objects are turned
+// into events. It is the referee: tests demand that both agree on every byte.
+package wire
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"unsafe"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/stocktrace/stocktrace/inventory"
+	"github.com/stocktrace/stocktrace/lifecycle"
+)
+
+// Envelope versions.
+const (
+	versionZstd = 1
+	versionBare = 2
+)
+
+// MaxDecoded bounds what one message may decompress to, in bytes. Publishers
+// stay far below it; a frame that claims more is corrupt or hostile.
+const MaxDecoded = 64 << 20
+
+var (
+	// ErrVersion is wrapped by the error about a message of a version this
+	// binary does not know: a newer one wrote it.
+	ErrVersion = errors.New("unknown message version")
+	// ErrMalformed is wrapped by the error about a message that is no message.
+	ErrMalformed = errors.New("malformed message")
+)
+
+// Both are safe for concurrent use and keep their own pools of state. They are
+// built on first use: a program that only prints its help pays nothing.
+var (
+	encoder = sync.OnceValue(func() *zstd.Encoder {
+		e, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest),
+			zstd.WithEncoderCRC(true), zstd.WithWindowSize(1<<20))
+		if err != nil {
+			panic(err) // constant options: a programming error
+		}
+		return e
+	})
+	decoder = sync.OnceValue(func() *zstd.Decoder {
+		d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0),
+			zstd.WithDecoderMaxMemory(MaxDecoded), zstd.WithDecodeAllCapLimit(false))
+		if err != nil {
+			panic(err) // constant options: a programming error
+		}
+		return d
+	})
+)
+
+// scratch holds buffers of uncompressed messages. Very large ones are left to
+// the garbage collector, so that one outsized request is not paid for ever.
+var scratch = sync.Pool{New: func() any { b := make([]byte, 0, 64<<10); return &b }}
+
+const keepScratch = 4 << 20
+
+func release(b *[]byte, used []byte) {
+	if cap(used) <= keepScratch {
+		*b = used[:0]
+		scratch.Put(b)
+	}
+}
+
+// EncodeParcel returns p as a message of the log. The records' own partition
+// and position are not part of it (the log says them) except inside moves.
+func EncodeParcel(p *lifecycle.Parcel) []byte {
+	b := scratch.Get().(*[]byte)
+	buf := appendParcel((*b)[:0], p)
+	defer release(b, buf)
+	return compress(buf)
+}
+
+// EncodeRecords returns a parcel of these records only, without a copy of them.
+func EncodeRecords(records []*inventory.Record) []byte {
+	b := scratch.Get().(*[]byte)
+	buf := (*b)[:0]
+	for _, r := range records {
+		buf = appendRecord(buf, parcelRecords, r, false)
+	}
+	defer release(b, buf)
+	return compress(buf)
+}
+
+// DecodeParcel reads what EncodeParcel wrote. Times come back in UTC, empty
+// lists and maps as nil.
+func DecodeParcel(message []byte) (p lifecycle.Parcel, err error) {
+	err = open(message, func(s string) (err error) {
+		p, err = decodeParcel(s)
+		return err
+	})
+	return p, err
+}
+
+// EncodeEvent returns e as stored in the database: not compressed.
+func EncodeEvent(e *inventory.Event) []byte {
+	return AppendEvent(make([]byte, 0, 512), e)
+}
+
+// AppendEvent appends what EncodeEvent returns to b.
+func AppendEvent(b []byte, e *inventory.Event) []byte {
+	return appendEvent(append(b, versionBare), e)
+}
+
+// DecodeEvent reads what EncodeEvent wrote, ContentHash and all.
+func DecodeEvent(message []byte) (e inventory.Event, err error) {
+	err = open(message, func(s string) error { return decodeEvent(strings.Clone(s), &e) })
+	return e, err
+}
+
+// EncodeQuarantined returns what could not be read as one message of the
+// quarantine log.
+func EncodeQuarantined(items []inventory.Quarantined) []byte {
+	b := scratch.Get().(*[]byte)
+	buf := (*b)[:0]
+	for i := range items {
+		buf = appendQuarantined(buf, &items[i])
+	}
+	defer release(b, buf)
+	return compress(buf)
+}
+
+// DecodeQuarantined reads what EncodeQuarantined wrote.
+func DecodeQuarantined(message []byte) (items []inventory.Quarantined, err error) {
+	err = open(message, func(s string) (err error) {
+		items, err = decodeQuarantine(s)
+		return err
+	})
+	return items, err
+}
+
+func compress(buf []byte) []byte {
+	out := make([]byte, 1, 64+len(buf)/3)
+	out[0] = versionZstd
+	return encoder().EncodeAll(buf, out)
+}
+
+// open hands the protobuf message inside the envelope to decode, as a string
+// that is valid only until decode returns: whatever is kept must be cloned.
+func open(message []byte, decode func(s string) error) error {
+	if len(message) == 0 {
+		return fmt.Errorf("%w: it is empty", ErrMalformed)
+	}
+	switch version := message[0]; version {
+	case versionBare:
+		return decode(borrow(message[1:]))
+	case versionZstd:
+		b := scratch.Get().(*[]byte)
+		buf, err := decoder().DecodeAll(message[1:], (*b)[:0])
+		defer release(b, buf)
+		if err != nil {
+			return fmt.Errorf("%w: decompress: %w", ErrMalformed, err)
+		}
+		if len(buf) > MaxDecoded {
+			return fmt.Errorf("%w: it decompresses to more than %d bytes", ErrMalformed, MaxDecoded)
+		}
+		return decode(borrow(buf))
+	default:
+		return fmt.Errorf("%w %d: this binary reads versions %d and %d; a newer stocktrace wrote it",
+			ErrVersion, version, versionZstd, versionBare)
+	}
+}
+
+// borrow views b as a string without copying it. The decoders clone what they
+// keep, so nothing outlives the buffer.
+func borrow(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
