@@ -54,8 +54,9 @@ type Step struct {
 	Clock    Clock
 	// SystemOfRecord marks the step that settles what is true.
 	SystemOfRecord bool
-	// Posts marks the step whose lines are booked: compared with what is owed,
-	// and owed only where lines move stock.
+	// OnlyStock steps are owed only where the sale's lines move stock.
+	OnlyStock bool
+	// Posts marks the step whose lines are booked and compared with what is owed.
 	Posts bool
 	// Evidence is the declared delivery lag of the hop's live feed: silence says
 	// nothing before due + Evidence. Watermarks, where the feed sends them, are

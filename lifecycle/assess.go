@@ -1,0 +1,617 @@
+package lifecycle
+
+import (
+	"strings"
+	"time"
+
+	"github.com/stocktrace/stocktrace/inventory"
+)
+
+// condition is something that is wrong with what is known after one arrival, if
+// nothing more arrives until opens.
+type condition struct {
+	id      string
+	kind    inventory.Kind
+	step    int // index into the workflow's steps, -1 for none
+	opens   time.Time
+	instant bool // tells of something that has ended already: closes as it opens
+	since   time.Time
+	err     *inventory.Error
+	version string // mapping version
+	cause   inventory.Cause
+	about   []string // record ids
+	lines   []inventory.LineState
+	key     inventory.ScopedKey
+}
+
+// standing is how a step stands after some arrivals.
+type standing struct {
+	expected bool
+	due      time.Time // zero without deadline or anchor
+	heard    []*entry  // in order of arrival
+	ok       *entry    // the earliest success, by its own clock
+	okHeard  time.Time // when a success was first heard of
+	dead     *entry
+	rejected *entry
+	failed   *entry // the latest failure, by attempt and time
+	replay   *entry // the latest replay request
+	held     *entry
+	proven   bool // not seen, but a later hop succeeded
+	provenAt time.Time
+	late     bool
+}
+
+// done reports whether the step is behind us, seen or proven.
+func (s *standing) done() bool { return s.ok != nil || s.proven }
+
+// assessment is what holds after some arrivals.
+type assessment struct {
+	workflow *inventory.Workflow
+	now      time.Time
+	steps    []standing
+	anchor   *entry
+	location inventory.Location
+	owes     bool // its lines move stock, net
+	control  bool // training, cancelled, suspended: owes nothing at all
+	ledger   ledger
+
+	conditions []condition
+	awaits     []inventory.Await
+	// awaiting is the earliest time from which the answer is unconfirmed.
+	awaiting time.Time
+	pending  bool // an expected step may still come in time
+	late     bool
+}
+
+// succeeded reports whether an outcome completes its step.
+func succeeded(o inventory.Outcome) bool {
+	return o == inventory.OK || o == inventory.Replayed || o == inventory.Partial
+}
+
+// unmapped reports whether an error code says a mapping is missing.
+func unmapped(e *inventory.Error) bool {
+	if e == nil {
+		return false
+	}
+	switch e.Code {
+	case "item_unmapped", "location_unmapped", "uom_unmapped", "status_unmapped":
+		return true
+	}
+	return false
+}
+
+// assess says what holds of a lifecycle's entries, in order of arrival, judged
+// by these alone. newest is when the last of them arrived.
+func assess(rules *Rules, w *inventory.Workflow, c *cluster, entries []entry, evidence *Evidence, now time.Time) *assessment {
+	a := &assessment{workflow: w, now: now, steps: make([]standing, len(w.Steps))}
+	newest := entries[len(entries)-1].ReceivedAt
+	for i := range entries {
+		if e := &entries[i]; e.step >= 0 {
+			a.steps[e.step].hear(e)
+		}
+	}
+	if i := stepIndex(w, w.Anchor); i >= 0 {
+		a.anchor = a.steps[i].ok
+	}
+	a.location = rules.Location(locationOf(a.anchor, entries))
+	if a.anchor != nil {
+		a.control = controlTransaction(a.anchor.Event.Transaction)
+		a.owes = owesStock(&a.anchor.Event)
+	}
+	a.expect()
+	a.prove()
+	a.judge(newest, evidence)
+	a.judgeDuplicates(entries)
+	a.judgeCollisions(c, entries)
+	a.judgePostings(entries, newest, evidence)
+	return a
+}
+
+func stepIndex(w *inventory.Workflow, ref inventory.StepRef) int {
+	for i := range w.Steps {
+		if w.Steps[i].StepRef == ref {
+			return i
+		}
+	}
+	return -1
+}
+
+// locationOf is the anchor's location, else that of the earliest event.
+func locationOf(anchor *entry, entries []entry) string {
+	if anchor != nil {
+		return anchor.Event.Location
+	}
+	return earliest(entries).Event.Location
+}
+
+func earliest(entries []entry) *entry {
+	first := &entries[0]
+	for i := range entries {
+		if before(&entries[i], first) {
+			first = &entries[i]
+		}
+	}
+	return first
+}
+
+// before orders entries by when they happened, then by identity.
+func before(a, b *entry) bool {
+	if c := a.Event.Time.Compare(b.Event.Time); c != 0 {
+		return c < 0
+	}
+	if a.ID != b.ID {
+		return a.ID < b.ID
+	}
+	return string(a.Content[:]) < string(b.Content[:])
+}
+
+// later orders attempts: a higher attempt is later, then a later time.
+func later(a, b *entry) bool {
+	x, y := a.Event.EffectiveAttempt(), b.Event.EffectiveAttempt()
+	if x != y {
+		return x > y
+	}
+	return before(b, a)
+}
+
+func (s *standing) hear(e *entry) {
+	s.heard = append(s.heard, e)
+	switch {
+	case succeeded(e.outcome):
+		if s.ok == nil || before(e, s.ok) {
+			s.ok = e
+		}
+		if s.okHeard.IsZero() {
+			s.okHeard = e.ReceivedAt
+		}
+	case e.outcome == inventory.DeadLettered:
+		if s.dead == nil || before(e, s.dead) {
+			s.dead = e
+		}
+	case e.outcome == inventory.Rejected || e.outcome == inventory.Discarded:
+		if s.rejected == nil || before(e, s.rejected) {
+			s.rejected = e
+		}
+	case e.outcome == inventory.Failed:
+		if s.failed == nil || later(e, s.failed) {
+			s.failed = e
+		}
+	case e.outcome == inventory.ReplayRequested:
+		if s.replay == nil || later(e, s.replay) {
+			s.replay = e
+		}
+	case e.outcome == inventory.Held:
+		s.held = e
+	}
+}
+
+// controlTransaction reports whether a till transaction explains a number and
+// owes nothing: training never touches stock, a suspended or cancelled one sold
+// nothing (domain rule 6).
+func controlTransaction(t inventory.Transaction) bool {
+	switch strings.ToLower(t.Mode) {
+	case "training":
+		return true
+	}
+	switch strings.ToLower(t.Status) {
+	case "suspended", "cancelled", "canceled":
+		return true
+	}
+	return false
+}
+
+// owesStock reports whether an event's lines move owned stock, net (domain
+// rules 11 and 12). An event that names no lines owes: it says nothing of them.
+func owesStock(e *inventory.Event) bool {
+	if len(e.Lines) == 0 {
+		return true
+	}
+	net := map[string]inventory.Decimal{}
+	for i := range e.Lines {
+		if l := &e.Lines[i]; counts(l) {
+			k := l.Item + "\x00" + l.Status + "\x00" + unitClass(l.UOM)
+			net[k] = net[k].Add(l.Quantity)
+		}
+	}
+	for _, q := range net {
+		if !q.IsZero() {
+			return true
+		}
+	}
+	return false
+}
+
+// expect decides which steps the lifecycle owes and by when.
+func (a *assessment) expect() {
+	for i := range a.steps {
+		s, step := &a.steps[i], &a.workflow.Steps[i]
+		s.expected = step.Required && !a.control
+		if step.OnlyStock && a.anchor != nil && !a.owes {
+			s.expected = false
+		}
+		if a.anchor == nil {
+			continue
+		}
+		if d, ok := step.DeadlineFor(a.location.Posting); ok {
+			if step.Clock == inventory.StoreHours {
+				s.due = a.location.AfterOpen(a.anchor.Event.Time, d)
+			} else {
+				s.due = a.anchor.Event.Time.Add(d)
+			}
+			s.late = s.expected && s.ok != nil && s.ok.Event.Time.After(s.due)
+		}
+	}
+}
+
+// prove marks steps nobody reported whose successors succeeded: the goods went
+// that way, only the word of it is missing.
+func (a *assessment) prove() {
+	for i := range a.steps {
+		s := &a.steps[i]
+		if s.ok == nil {
+			continue
+		}
+		a.eachBefore(i, func(j int) {
+			u := &a.steps[j]
+			if u.ok == nil {
+				if !u.proven || s.okHeard.Before(u.provenAt) {
+					u.provenAt = s.okHeard
+				}
+				u.proven = true
+			}
+		})
+	}
+}
+
+// eachBefore calls yield with every step that step i comes after, transitively.
+// Workflows are validated to have no cycle.
+func (a *assessment) eachBefore(i int, yield func(j int)) {
+	for _, ref := range a.workflow.Steps[i].After {
+		if j := stepIndex(a.workflow, ref); j >= 0 {
+			yield(j)
+			a.eachBefore(j, yield)
+		}
+	}
+}
+
+// subject names what a finding about a step is about: the sale itself, or, where
+// the register was not heard, the record that tells.
+func (a *assessment) subject(e *entry) string {
+	if a.anchor != nil {
+		return a.anchor.ID
+	}
+	return e.ID
+}
+
+// judge looks at every expected step on its own and at what explains it.
+func (a *assessment) judge(newest time.Time, evidence *Evidence) {
+	for i := range a.steps {
+		s, step := &a.steps[i], &a.workflow.Steps[i]
+		if !s.expected {
+			continue
+		}
+		if s.replay != nil {
+			a.judgeReplay(i, newest, evidence)
+		}
+		if s.ok != nil {
+			if s.late {
+				a.late = true
+				if !a.explained(i, func(u *standing) bool { return u.late || !u.done() }) {
+					a.raise(condition{
+						id: findingID(inventory.LateStep, step.String(), a.subject(s.ok)), kind: inventory.LateStep, step: i,
+						opens: s.okHeard, instant: true, since: s.due, cause: a.lateCause(), about: []string{s.ok.ID},
+					})
+				}
+			}
+			continue
+		}
+		if s.proven {
+			a.judgeGap(i, newest, evidence)
+			continue
+		}
+		if s.dead != nil && !unmapped(s.dead.Event.Error) {
+			a.raise(condition{
+				id: findingID(inventory.DeadLetter, step.String(), s.dead.ID), kind: inventory.DeadLetter, step: i,
+				opens: s.dead.ReceivedAt, since: s.dead.Event.Time, err: s.dead.Event.Error,
+				cause: inventory.CauseIntegrationFault, about: []string{s.dead.ID},
+			})
+			continue
+		}
+		if s.rejected != nil && !unmapped(s.rejected.Event.Error) {
+			a.raise(condition{
+				id: findingID(inventory.RejectedKind, step.String(), s.rejected.ID), kind: inventory.RejectedKind, step: i,
+				opens: s.rejected.ReceivedAt, since: s.rejected.Event.Time, err: s.rejected.Event.Error,
+				cause: inventory.CauseSenderValidation, about: []string{s.rejected.ID},
+			})
+			continue
+		}
+		if e := s.unmappedBy(); e != nil {
+			// A retry may still come until the step is due; a dead letter will not
+			// be retried by itself.
+			opens := e.ReceivedAt
+			if e.outcome == inventory.Failed {
+				opens = later2(s.due, opens)
+				a.pending = true
+			}
+			a.raise(condition{
+				id: findingID(inventory.MappingUnknown, step.String(), e.ID), kind: inventory.MappingUnknown, step: i,
+				opens: opens, since: e.Event.Time, err: e.Event.Error, version: e.Event.MappingVersion,
+				cause: inventory.CauseMappingDefect, about: []string{e.ID},
+			})
+			continue
+		}
+		if s.due.IsZero() {
+			a.pending = a.pending || a.anchor == nil
+			continue
+		}
+		if a.explained(i, func(u *standing) bool { return !u.done() }) {
+			continue
+		}
+		a.pending = true
+		opens, ok := a.from(i, s.due, newest, evidence)
+		if !ok {
+			continue
+		}
+		c := condition{
+			id: findingID(inventory.MissingStep, step.String(), a.subject(nil)), kind: inventory.MissingStep, step: i,
+			opens: opens, since: s.due, cause: inventory.CauseUnknown, about: []string{a.anchor.ID},
+		}
+		if s.failed != nil {
+			c.err, c.cause = s.failed.Event.Error, inventory.CauseIntegrationFault
+			c.about = append(c.about, s.failed.ID)
+		}
+		a.raise(c)
+	}
+}
+
+// lateCause is what the sale itself says about why it came late.
+func (a *assessment) lateCause() inventory.Cause {
+	if a.anchor != nil && a.anchor.Event.EnteredOffline {
+		return inventory.CauseStoreOffline
+	}
+	return inventory.CauseDownstreamDelay
+}
+
+// leadSubject is the anchor, else the earliest success: what a gap is about.
+func (a *assessment) leadSubject() string {
+	if a.anchor != nil {
+		return a.anchor.ID
+	}
+	var first *entry
+	for i := range a.steps {
+		if ok := a.steps[i].ok; ok != nil && (first == nil || before(ok, first)) {
+			first = ok
+		}
+	}
+	return first.ID
+}
+
+func (a *assessment) successorIDs(i int) []string {
+	var ids []string
+	for j := range a.steps {
+		if a.steps[j].ok == nil {
+			continue
+		}
+		a.eachBefore(j, func(k int) {
+			if k == i && (len(ids) == 0 || ids[len(ids)-1] != a.steps[j].ok.ID) {
+				ids = append(ids, a.steps[j].ok.ID)
+			}
+		})
+	}
+	return ids
+}
+
+// unmappedBy returns the failure that says a mapping is missing, if that is how
+// the step stands.
+func (s *standing) unmappedBy() *entry {
+	for _, e := range []*entry{s.dead, s.rejected, s.failed} {
+		if e != nil && unmapped(e.Event.Error) {
+			return e
+		}
+	}
+	return nil
+}
+
+// explained reports whether any expected step before i is in a state that
+// accounts for i's.
+func (a *assessment) explained(i int, accounts func(*standing) bool) bool {
+	found := false
+	a.eachBefore(i, func(j int) {
+		if u := &a.steps[j]; u.expected && accounts(u) {
+			found = true
+		}
+	})
+	return found
+}
+
+// from says when silence about something due then becomes a finding: the later
+// of due time with the hop's declared delivery lag, settle after the newest
+// arrival, and the hop's evidence reaching that far. ok is false while that
+// evidence is awaited; the answer is unconfirmed meanwhile.
+func (a *assessment) from(step int, due, newest time.Time, evidence *Evidence) (opens time.Time, ok bool) {
+	s := &a.workflow.Steps[step]
+	opens = later2(due.Add(s.Evidence), newest.Add(a.workflow.Settle))
+	reached, ok := evidence.reach(s.System, a.location.ID, due, a.now)
+	if !ok {
+		if a.awaiting.IsZero() || opens.Before(a.awaiting) {
+			a.awaiting = opens
+		}
+		a.awaits = append(a.awaits, inventory.Await{System: s.System, Through: due})
+		return time.Time{}, false
+	}
+	return later2(opens, reached), true
+}
+
+// judgeGap looks at a step nobody reported though a later one succeeded: we lost
+// sight, not the sale. A feed that is merely behind may still tell.
+func (a *assessment) judgeGap(i int, newest time.Time, evidence *Evidence) {
+	s, step := &a.steps[i], &a.workflow.Steps[i]
+	due := s.due
+	if due.IsZero() {
+		due = s.provenAt
+	}
+	reached, ok := evidence.reach(step.System, a.location.ID, due, a.now)
+	if !ok {
+		a.awaits = append(a.awaits, inventory.Await{System: step.System, Through: due})
+		return
+	}
+	a.raise(condition{
+		id: findingID(inventory.TelemetryGap, step.String(), a.leadSubject()), kind: inventory.TelemetryGap, step: i,
+		opens: later2(reached, later2(due.Add(step.Evidence), newest.Add(a.workflow.Settle))), instant: true, since: due,
+		cause: inventory.CauseTelemetry, about: a.successorIDs(i),
+	})
+}
+
+// judgeReplay looks at a requested replay that has not landed.
+func (a *assessment) judgeReplay(i int, newest time.Time, evidence *Evidence) {
+	s := &a.steps[i]
+	if s.done() {
+		return
+	}
+	a.pending = true
+	opens, ok := a.from(i, s.replay.Event.Time.Add(a.workflow.ReplayDeadline), newest, evidence)
+	if !ok {
+		return
+	}
+	a.raise(condition{
+		id:   findingID(inventory.StalledReplay, a.workflow.Steps[i].String(), s.replay.ID),
+		kind: inventory.StalledReplay, step: i, opens: opens,
+		since: s.replay.Event.Time.Add(a.workflow.ReplayDeadline), cause: inventory.CauseQueueStopped,
+		about: []string{s.replay.ID}, err: deadError(s),
+	})
+}
+
+func deadError(s *standing) *inventory.Error {
+	if s.dead != nil {
+		return s.dead.Event.Error
+	}
+	return nil
+}
+
+// judgeDuplicates looks for one sale submitted twice: the anchor said again
+// under a new id with equal content over the same transport (over another it
+// corroborates), or a hop saying it recognised one.
+func (a *assessment) judgeDuplicates(entries []entry) {
+	var first *entry
+	var ids []string
+	if i := stepIndex(a.workflow, a.workflow.Anchor); i >= 0 && len(a.steps[i].heard) > 1 {
+		type delivery struct {
+			digest    inventory.Hash
+			transport string
+		}
+		seen := map[delivery]string{}
+		for _, e := range a.steps[i].heard {
+			if e.outcome != inventory.OK {
+				continue
+			}
+			d := delivery{e.digest, e.Transport}
+			switch id, again := seen[d]; {
+			case !again:
+				seen[d] = e.ID
+			case id != e.ID:
+				ids = append(ids, e.ID)
+				if first == nil {
+					first = e
+				}
+			}
+		}
+	}
+	for i := range entries {
+		if e := &entries[i]; e.outcome == inventory.Suppressed {
+			ids = append(ids, e.ID)
+			if first == nil || e.ReceivedAt.Before(first.ReceivedAt) {
+				first = e
+			}
+		}
+	}
+	if first == nil {
+		return
+	}
+	a.raise(condition{
+		id:   findingID(inventory.DuplicateDelivery, "", a.subject(first)),
+		kind: inventory.DuplicateDelivery, step: first.step, opens: first.ReceivedAt, instant: true,
+		since: first.Event.Time, cause: inventory.CauseDuplicateSubmission, about: ids,
+	})
+}
+
+// judgeCollisions looks for one identifier meaning two things: a record id with
+// two contents, a receipt with two baskets, a key two lifecycles claim.
+func (a *assessment) judgeCollisions(c *cluster, entries []entry) {
+	type said struct{ first *entry }
+	byID := make(map[string]said, len(entries))
+	for i := range entries {
+		e := &entries[i]
+		s, again := byID[e.ID]
+		if !again {
+			byID[e.ID] = said{e}
+			continue
+		}
+		f := s.first
+		if f.Event.Step != e.Event.Step || f.Event.BusinessDate != e.Event.BusinessDate {
+			continue // two events that were given one id
+		}
+		a.raise(condition{
+			id: findingID(inventory.KeyCollision, "record", e.ID), kind: inventory.KeyCollision, step: e.step,
+			opens: e.ReceivedAt, since: e.Event.Time, cause: inventory.CauseIntegrationFault, about: []string{e.ID},
+			key: inventory.ScopedKey{Name: inventory.KeyRecord, Value: e.ID},
+		})
+	}
+	if a.anchor != nil {
+		i := stepIndex(a.workflow, a.workflow.Anchor)
+		for _, e := range a.steps[i].heard {
+			if e.outcome == inventory.OK && e.ID != a.anchor.ID && e.digest != a.anchor.digest &&
+				e.Event.EffectiveAttempt() == a.anchor.Event.EffectiveAttempt() && !sameBasket(&e.Event, &a.anchor.Event) {
+				a.raise(condition{
+					id: findingID(inventory.KeyCollision, "basket", a.anchor.ID), kind: inventory.KeyCollision, step: i,
+					opens: e.ReceivedAt, since: e.Event.Time, cause: inventory.CauseIntegrationFault,
+					about: []string{a.anchor.ID, e.ID}, key: c.canonical,
+				})
+				break
+			}
+		}
+	}
+	for _, s := range c.shared {
+		a.raise(condition{
+			id: findingID(inventory.KeyCollision, s.key.String(), c.canonical.String()), kind: inventory.KeyCollision, step: -1,
+			opens: s.since, since: s.since, cause: inventory.CauseIntegrationFault, about: s.with, key: s.key,
+		})
+	}
+}
+
+// sameBasket reports whether two tellings of a sale name the same lines; one
+// that names none contradicts nothing.
+func sameBasket(a, b *inventory.Event) bool {
+	if len(a.Lines) == 0 || len(b.Lines) == 0 {
+		return true
+	}
+	sum := func(e *inventory.Event) map[string]inventory.Decimal {
+		m := map[string]inventory.Decimal{}
+		for i := range e.Lines {
+			l := &e.Lines[i]
+			if counts(l) {
+				m[l.Item] = m[l.Item].Add(l.Quantity)
+			}
+		}
+		return m
+	}
+	x, y := sum(a), sum(b)
+	if len(x) != len(y) {
+		return false
+	}
+	for item, q := range x {
+		if y[item] != q {
+			return false
+		}
+	}
+	return true
+}
+
+func (a *assessment) raise(c condition) { a.conditions = append(a.conditions, c) }
+
+// later2 returns the later of two times.
+func later2(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,379 @@
+package lifecycle
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/stocktrace/stocktrace/inventory"
+)
+
+// severities of the kinds; anything unlisted warns.
+var severities = map[inventory.Kind]inventory.Severity{
+	inventory.DuplicatePosting:  inventory.Critical,
+	inventory.StalledReplay:     inventory.Critical,
+	inventory.DeadLetter:        inventory.Critical,
+	inventory.MissingStep:       inventory.Critical,
+	inventory.SourceSilent:      inventory.Critical,
+	inventory.TelemetryGap:      inventory.Info,
+	inventory.DuplicateDelivery: inventory.Info,
+}
+
+// actions say what to do next, as one would say it to a colleague.
+var actions = map[inventory.Kind]string{
+	inventory.MissingStep:       "Find the message in the system before it; replay it if it is there, ask the owner if it is not.",
+	inventory.LateStep:          "Nothing to repair. If many are late, look at the hop's queue.",
+	inventory.DuplicatePosting:  "Reverse the second document in the ERP.",
+	inventory.KeyCollision:      "Ask the sender which of the two is right, and correct the numbering.",
+	inventory.QuantityMismatch:  "Compare the lines and correct the posting in the ERP.",
+	inventory.MappingUnknown:    "Add the missing mapping, then replay.",
+	inventory.DeadLetter:        "Repair the cause and replay the message.",
+	inventory.RejectedKind:      "Correct the document at its sender and send it again.",
+	inventory.StalledReplay:     "Look at the replay queue and its consumer; request the replay again once it runs.",
+	inventory.TelemetryGap:      "Nothing to do for the sale. Look at the hop's telemetry.",
+	inventory.DuplicateDelivery: "Nothing to do: it was recognised.",
+	inventory.SourceSilent:      "Check the system and its feed; nothing can be said of what it has not told.",
+}
+
+// findings turns lives into findings, worst kind first, then by opening.
+func (s *lives) findings(rules *Rules, a *assessment, l *inventory.Lifecycle) []inventory.Finding {
+	all := make([]inventory.Finding, 0, len(s.all))
+	for _, f := range s.all {
+		all = append(all, f.finding(a, l))
+	}
+	slices.SortStableFunc(all, func(x, y inventory.Finding) int {
+		i, j := slices.Index(inventory.Kinds, x.Kind), slices.Index(inventory.Kinds, y.Kind)
+		if i != j {
+			return i - j
+		}
+		if c := x.OpenedAt.Compare(y.OpenedAt); c != 0 {
+			return c
+		}
+		return strings.Compare(x.ID, y.ID)
+	})
+	return all
+}
+
+func (f *life) finding(a *assessment, l *inventory.Lifecycle) inventory.Finding {
+	out := inventory.Finding{
+		ID: f.id, Kind: f.kind, Cause: f.cause, State: inventory.FindingOpen, Severity: severities[f.kind],
+		LifecycleID: l.ID, Location: l.Location, Region: l.Region, Owner: l.Owner,
+		FirstOccurredAt: f.since, OpenedAt: f.opened, ClosedAt: f.closed, Resolution: f.resolution,
+		Evidence: f.about, MappingVersion: f.version, Action: actions[f.kind],
+	}
+	if out.Severity == "" {
+		out.Severity = inventory.Warning
+	}
+	if !f.closed.IsZero() {
+		out.State = inventory.FindingClosed
+	}
+	if f.closedBy != nil {
+		out.ClosedBy = f.closedBy.ID
+	}
+	if f.step >= 0 {
+		step := &a.workflow.Steps[f.step]
+		out.Step, out.System, out.Owner, out.Runbook = step.String(), step.System, step.Owner, step.Runbook
+	}
+	if f.err != nil {
+		out.ErrorCode, out.Field, out.Value = f.err.Code, f.err.Field, f.err.Value
+	}
+	if out.FirstOccurredAt.IsZero() {
+		out.FirstOccurredAt = f.opened
+	}
+	out.Units, out.Values = f.atRisk(a, l)
+	out.GroupKey = inventory.GroupKey{Kind: out.Kind, Cause: out.Cause, System: out.System, Step: out.Step, Detail: groupDetail(&out)}
+	out.Group = groupID(out.GroupKey)
+	out.Title = f.title(a)
+	out.Sentence = f.sentence(a, l, &out)
+	return out
+}
+
+// groupDetail is what findings of one cause share besides kind and hop.
+func groupDetail(f *inventory.Finding) string {
+	switch {
+	case f.Kind == inventory.MappingUnknown:
+		return strings.Join([]string{f.ErrorCode, f.MappingVersion, f.Value}, " ")
+	case f.Cause == inventory.CauseStoreOffline:
+		return f.Location
+	default:
+		return f.ErrorCode
+	}
+}
+
+func groupID(k inventory.GroupKey) string {
+	return "g-" + shortHash(string(k.Kind), string(k.Cause), k.System, k.Step, k.Detail)
+}
+
+// atRisk is what the finding puts in doubt: the difference of the lines it is
+// about, or the whole sale where nothing was posted. What only came late, or
+// was only not told, risks nothing any more.
+func (f *life) atRisk(a *assessment, l *inventory.Lifecycle) ([]inventory.Quantity, []inventory.Amount) {
+	switch f.kind {
+	case inventory.LateStep, inventory.TelemetryGap, inventory.DuplicateDelivery, inventory.SourceSilent, inventory.KeyCollision:
+		return nil, nil
+	case inventory.DuplicatePosting, inventory.QuantityMismatch:
+		units := map[string]inventory.Decimal{}
+		values := map[[2]string]inventory.Decimal{}
+		for _, line := range f.lines {
+			diff := line.Posted.Sub(line.Owed).Abs()
+			units[line.UOM] = units[line.UOM].Add(diff)
+			if price, currency, basis, ok := priceOf(a, line.Item); ok {
+				if v, ok := price.Mul(diff); ok {
+					k := [2]string{currency, basis}
+					values[k] = values[k].Add(v)
+				}
+			}
+		}
+		return quantities(units), amounts(values)
+	default:
+		return l.Units, l.Values
+	}
+}
+
+func priceOf(a *assessment, item string) (price inventory.Decimal, currency, basis string, ok bool) {
+	for i := range a.anchor.Event.Lines {
+		l := &a.anchor.Event.Lines[i]
+		if l.Item != item || l.Currency == "" {
+			continue
+		}
+		p, err := inventory.ParseDecimal(l.UnitValue)
+		return p.Abs(), l.Currency, l.ValueBasis, err == nil
+	}
+	return inventory.Decimal{}, "", "", false
+}
+
+func (f *life) title(a *assessment) string {
+	switch f.kind {
+	case inventory.MissingStep:
+		return a.workflow.Steps[f.step].Missing
+	case inventory.LateStep:
+		return a.workflow.Steps[f.step].Title + ", but late"
+	case inventory.DuplicatePosting:
+		return "Posted twice"
+	case inventory.QuantityMismatch:
+		return "Posted with another quantity"
+	case inventory.KeyCollision:
+		return "One number, two transactions"
+	case inventory.MappingUnknown:
+		return "No mapping"
+	case inventory.DeadLetter:
+		return "Dead-lettered"
+	case inventory.RejectedKind:
+		return "Rejected"
+	case inventory.StalledReplay:
+		return "Replay stalled"
+	case inventory.TelemetryGap:
+		return "We lost sight, not the sale"
+	case inventory.DuplicateDelivery:
+		return "Submitted twice"
+	default:
+		return string(f.kind)
+	}
+}
+
+func (f *life) sentence(a *assessment, l *inventory.Lifecycle, out *inventory.Finding) string {
+	clock := clockAt(a.location)
+	step := ""
+	if f.step >= 0 {
+		step = a.workflow.Steps[f.step].Title
+	}
+	switch f.kind {
+	case inventory.MissingStep:
+		s := fmt.Sprintf("%s: due %s, nothing came.", out.Title, clock(f.since))
+		if f.err != nil {
+			s = fmt.Sprintf("%s: due %s; the last attempt failed%s.", out.Title, clock(f.since), because(f.err))
+		}
+		return s + f.ending(clock)
+	case inventory.LateStep:
+		ok := a.steps[f.step].ok
+		return fmt.Sprintf("%s at %s, %s after it was due.", step, clock(ok.Event.Time), span(ok.Event.Time.Sub(f.since)))
+	case inventory.DuplicatePosting:
+		return fmt.Sprintf("Posted twice: ERP is %s too low.%s", differences(f.lines), f.ending(clock))
+	case inventory.QuantityMismatch:
+		parts := make([]string, 0, len(f.lines))
+		for _, line := range f.lines {
+			parts = append(parts, fmt.Sprintf("%s sold %s, posted %s", line.Item, line.Owed.Neg(), line.Posted.Neg()))
+		}
+		return "Sold and posted differ: " + some(parts, 3) + "." + f.ending(clock)
+	case inventory.KeyCollision:
+		if f.key.Name == inventory.KeyRecord {
+			return "One event id was sent with two different contents; both are kept."
+		}
+		return fmt.Sprintf("%s %s is used by two different transactions.", strings.ReplaceAll(f.key.Name, "_", " "), f.key.Value)
+	case inventory.MappingUnknown:
+		return fmt.Sprintf("Stuck before %s since %s%s.%s", quote(step), clock(f.since), because(f.err), f.ending(clock))
+	case inventory.DeadLetter:
+		return fmt.Sprintf("Dead-lettered before %s at %s%s.%s", quote(step), clock(f.since), because(f.err), f.ending(clock))
+	case inventory.RejectedKind:
+		return fmt.Sprintf("Rejected before %s at %s%s.%s", quote(step), clock(f.since), because(f.err), f.ending(clock))
+	case inventory.StalledReplay:
+		return fmt.Sprintf("A replay was requested and should have landed by %s; it has not.%s", clock(f.since), f.ending(clock))
+	case inventory.TelemetryGap:
+		return fmt.Sprintf("%q was not reported, but a later step succeeded: the sale went through.", step)
+	case inventory.DuplicateDelivery:
+		return fmt.Sprintf("The same sale was submitted again at %s and recognised as the same.", clock(f.since))
+	default:
+		return out.Title
+	}
+}
+
+// ending says how a closed finding ended.
+func (f *life) ending(clock func(time.Time) string) string {
+	if f.closed.IsZero() || f.instant {
+		return ""
+	}
+	switch f.resolution {
+	case inventory.Recovered:
+		return " It came at " + clock(f.closed) + "."
+	case inventory.Disproved:
+		return " Disproved at " + clock(f.closed) + ": it had happened, we heard late."
+	case inventory.ReplayedR:
+		return " Replayed; it landed at " + clock(f.closed) + "."
+	case inventory.ReversedR:
+		return " Reversed at " + clock(f.closed) + "."
+	default:
+		return ""
+	}
+}
+
+// sentence says where the lifecycle stands in one sentence: what, since when,
+// why.
+func sentence(l *inventory.Lifecycle, a *assessment) string {
+	clock := clockAt(a.location)
+	begin := "Not seen at the register"
+	if a.anchor != nil {
+		begin = "Sold " + clock(a.anchor.Event.Time)
+	}
+	for i := range l.Findings {
+		f := &l.Findings[i]
+		if f.State != inventory.FindingOpen {
+			continue
+		}
+		s := strings.TrimSuffix(f.Sentence, ".")
+		return begin + "; " + lowerFirst(s) + "."
+	}
+	last, lastAt := "", time.Time{}
+	missing := ""
+	var due time.Time
+	for i := range a.steps {
+		s, step := &a.steps[i], &a.workflow.Steps[i]
+		if s.ok != nil && step.StepRef != a.workflow.Anchor && s.ok.Event.Time.After(lastAt) {
+			last, lastAt = step.Title, s.ok.Event.Time
+		}
+		if s.expected && !s.done() && missing == "" {
+			missing, due = step.Title, s.due
+		}
+	}
+	switch l.Verdict {
+	case inventory.Unconfirmed:
+		return fmt.Sprintf("%s; evidence from %s does not reach %s yet: cannot say.", begin, a.awaits[0].System, clock(a.awaits[0].Through))
+	case inventory.NotExpected:
+		return begin + "; it moves no stock, so no posting is owed."
+	case inventory.Open:
+		if missing == "" {
+			return begin + "; in order so far."
+		}
+		if due.IsZero() {
+			return begin + "; waiting for: " + lowerFirst(missing) + "."
+		}
+		return fmt.Sprintf("%s; in order so far, next: %s by %s.", begin, lowerFirst(missing), clock(due))
+	case inventory.Complete, inventory.CompleteLate:
+		s := begin
+		if !l.PostedAt.IsZero() {
+			s += "; in ERP " + clock(l.PostedAt)
+			if l.PostedBy != "" {
+				s += " (document " + l.PostedBy + ")"
+			}
+		} else if last != "" {
+			s += "; " + lowerFirst(last) + " " + clock(lastAt)
+		}
+		if l.Verdict == inventory.CompleteLate {
+			for i := range a.steps {
+				if a.steps[i].late {
+					s += fmt.Sprintf("; %s %s late", lowerFirst(a.workflow.Steps[i].Title), span(a.steps[i].ok.Event.Time.Sub(a.steps[i].due)))
+					break
+				}
+			}
+		}
+		return s + "."
+	default:
+		return begin + "."
+	}
+}
+
+// clockAt writes times as the store's people read them.
+func clockAt(location inventory.Location) func(time.Time) string {
+	zone := location.Zone
+	if zone == nil {
+		zone = time.UTC
+	}
+	return func(t time.Time) string { return t.In(zone).Format("15:04") }
+}
+
+// span writes a duration in its two largest units.
+func span(d time.Duration) string {
+	d = d.Round(time.Second)
+	switch {
+	case d < time.Second:
+		return "under 1 s"
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < time.Hour:
+		if s := int(d.Seconds()) % 60; s != 0 {
+			return fmt.Sprintf("%d min %d s", int(d.Minutes()), s)
+		}
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60)
+	default:
+		return fmt.Sprintf("%d days", int(d.Hours())/24)
+	}
+}
+
+func because(e *inventory.Error) string {
+	if e == nil {
+		return ""
+	}
+	what := e.Message
+	if what == "" {
+		what = strings.ReplaceAll(e.Code, "_", " ")
+	}
+	if e.Value != "" && !strings.Contains(what, e.Value) {
+		what += " for " + e.Value
+	}
+	return ": " + what
+}
+
+func differences(lines []inventory.LineState) string {
+	units := map[string]inventory.Decimal{}
+	for _, l := range lines {
+		units[l.UOM] = units[l.UOM].Add(l.Posted.Sub(l.Owed))
+	}
+	var parts []string
+	for _, q := range quantities(units) {
+		if q.UOM == "EA" {
+			parts = append(parts, q.Quantity.String())
+		} else {
+			parts = append(parts, q.Quantity.String()+" "+q.UOM)
+		}
+	}
+	return some(parts, 3)
+}
+
+// some lists the first few and counts the rest.
+func some(parts []string, most int) string {
+	if len(parts) <= most {
+		return strings.Join(parts, ", ")
+	}
+	return strings.Join(parts[:most], ", ") + fmt.Sprintf(" and %d more", len(parts)-most)
+}
+
+func lowerFirst(s string) string {
+	if len(s) > 1 && s[1] >= 'A' && s[1] <= 'Z' {
+		return s // an abbreviation
+	}
+	return strings.ToLower(s[:min(1, len(s))]) + s[min(1, len(s)):]
+}
+
+func quote(s string) string { return "“" + s + "”" }

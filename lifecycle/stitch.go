@@ -1,0 +1,413 @@
+package lifecycle
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/stocktrace/stocktrace/inventory"
+)
+
+// recurrence is how far apart business dates of one receipt number may lie and
+// still mean one sale; beyond, the till's counter has come round.
+// Source: contract, Identity, "nearest within ±3 days".
+const recurrence = 3 * 24 * time.Hour
+
+// Stitch returns the lifecycles of a set of records as they stand at now,
+// ordered by id. It is a pure function of the set: order and repetition of
+// records do not matter, only their content and first received times. Findings
+// that would open after now are not there yet; NextAt says when to ask again.
+func Stitch(rules *Rules, records []inventory.Record, evidence *Evidence, now time.Time) []inventory.Lifecycle {
+	var all []inventory.Lifecycle
+	for _, component := range components(distinct(records)) {
+		all = append(all, stitchComponent(rules, component, evidence, now)...)
+	}
+	slices.SortFunc(all, func(a, b inventory.Lifecycle) int { return strings.Compare(a.ID, b.ID) })
+	return all
+}
+
+// entry is a record with what stitching asks of it again and again.
+type entry struct {
+	*inventory.Record
+	keys    []inventory.ScopedKey
+	step    int // index into the workflow's steps, -1 where it has none
+	outcome inventory.Outcome
+	digest  inventory.Hash
+}
+
+// distinct drops repetitions of an identity, keeping the first received, and
+// orders what is left by arrival. Ties are broken by identity, never by the
+// order given.
+func distinct(records []inventory.Record) []entry {
+	entries := make([]entry, len(records))
+	for i := range records {
+		entries[i] = entry{Record: &records[i]}
+	}
+	slices.SortFunc(entries, func(a, b entry) int {
+		return cmp.Or(a.ReceivedAt.Compare(b.ReceivedAt), strings.Compare(a.ID, b.ID),
+			slices.Compare(a.Content[:], b.Content[:]))
+	})
+	if len(entries) < 2 {
+		return identify(entries)
+	}
+	seen := make(map[inventory.Identity]bool, len(entries))
+	kept := entries[:0]
+	for _, e := range entries {
+		if id := e.Identity(); !seen[id] {
+			seen[id] = true
+			kept = append(kept, e)
+		}
+	}
+	return identify(kept)
+}
+
+func identify(entries []entry) []entry {
+	for i := range entries {
+		e := &entries[i]
+		e.keys = e.Event.Identifiers()
+		if len(e.keys) == 0 {
+			e.keys = []inventory.ScopedKey{{Name: inventory.KeyRecord, Value: e.ID}}
+		}
+	}
+	return entries
+}
+
+// components groups entries that share identifying keys, transitively. Entries
+// keep their order.
+func components(entries []entry) [][]entry {
+	if len(entries) == 0 {
+		return nil
+	}
+	var sets unionFind
+	for i := range entries {
+		sets.join(entries[i].keys)
+	}
+	byRoot := map[inventory.ScopedKey]int{}
+	var groups [][]entry
+	for _, e := range entries {
+		root := sets.root(e.keys[0])
+		i, ok := byRoot[root]
+		if !ok {
+			i = len(groups)
+			byRoot[root] = i
+			groups = append(groups, nil)
+		}
+		groups[i] = append(groups[i], e)
+	}
+	return groups
+}
+
+// unionFind joins keys; the root of a set is its least key.
+type unionFind struct {
+	parent map[inventory.ScopedKey]inventory.ScopedKey
+}
+
+func (u *unionFind) root(k inventory.ScopedKey) inventory.ScopedKey {
+	for {
+		p, ok := u.parent[k]
+		if !ok || p == k {
+			return k
+		}
+		if g, ok := u.parent[p]; ok {
+			u.parent[k] = g // halve the path
+		}
+		k = p
+	}
+}
+
+func (u *unionFind) join(keys []inventory.ScopedKey) {
+	if u.parent == nil {
+		u.parent = map[inventory.ScopedKey]inventory.ScopedKey{}
+	}
+	for i := 1; i < len(keys); i++ {
+		a, b := u.root(keys[0]), u.root(keys[i])
+		switch c := inventory.CompareKeys(a, b); {
+		case c < 0:
+			u.parent[b] = a
+		case c > 0:
+			u.parent[a] = b
+		}
+	}
+}
+
+// cluster is the part of a component that is one lifecycle.
+type cluster struct {
+	entries   []entry
+	keys      []inventory.ScopedKey // least first
+	canonical inventory.ScopedKey
+	// shared are keys it shares with other clusters of its component, with when
+	// the sharing was first seen.
+	shared []collision
+}
+
+type collision struct {
+	key   inventory.ScopedKey
+	since time.Time
+	with  []string // record ids of the others that carry it
+}
+
+// divide decides whether a component is one lifecycle or several. Two different
+// values of one identifying key never share a lifecycle; recurrences of one
+// receipt number do not either.
+func divide(entries []entry) []cluster {
+	values := map[string]inventory.ScopedKey{}
+	several := false
+	for i := range entries {
+		for _, k := range entries[i].keys {
+			if v, ok := values[k.Name]; ok && v != k {
+				several = true
+			}
+			values[k.Name] = k
+		}
+	}
+	recurs := recurrences(entries)
+	if !several && len(recurs) == 0 {
+		c := cluster{entries: entries}
+		for _, k := range values {
+			c.keys = append(c.keys, k)
+		}
+		slices.SortFunc(c.keys, inventory.CompareKeys)
+		c.canonical = c.keys[0]
+		return []cluster{c}
+	}
+
+	// Where numbers recur the key in force is number@first business date.
+	inForce := make([][]inventory.ScopedKey, len(entries))
+	for i := range entries {
+		inForce[i] = make([]inventory.ScopedKey, len(entries[i].keys))
+		for j, k := range entries[i].keys {
+			inForce[i][j] = recurs.qualify(k, entries[i])
+		}
+	}
+	// Richest key sets first, then by content: arrival order plays no part.
+	order := make([]int, len(entries))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int {
+		return cmp.Or(cmp.Compare(len(inForce[b]), len(inForce[a])),
+			slices.CompareFunc(inForce[a], inForce[b], inventory.CompareKeys),
+			strings.Compare(entries[a].ID, entries[b].ID),
+			slices.Compare(entries[a].Content[:], entries[b].Content[:]))
+	})
+	type draft struct {
+		keys    []inventory.ScopedKey
+		members []int
+	}
+	var drafts []*draft
+	for _, i := range order {
+		var best *draft
+		bestShared := 0
+		for _, d := range drafts {
+			if shared, ok := compatible(d.keys, inForce[i]); ok && shared > bestShared {
+				best, bestShared = d, shared
+			}
+		}
+		if best == nil {
+			best = &draft{}
+			drafts = append(drafts, best)
+		}
+		best.keys = mergeKeys(best.keys, inForce[i])
+		best.members = append(best.members, i)
+	}
+	// What came later may have bridged two drafts.
+	for merged := true; merged; {
+		merged = false
+		for a := 0; a < len(drafts) && !merged; a++ {
+			for b := a + 1; b < len(drafts) && !merged; b++ {
+				if shared, ok := compatible(drafts[a].keys, drafts[b].keys); ok && shared > 0 {
+					drafts[a].keys = mergeKeys(drafts[a].keys, drafts[b].keys)
+					drafts[a].members = append(drafts[a].members, drafts[b].members...)
+					drafts = slices.Delete(drafts, b, b+1)
+					merged = true
+				}
+			}
+		}
+	}
+
+	owners := map[inventory.ScopedKey]int{}
+	for _, d := range drafts {
+		for _, k := range d.keys {
+			owners[k]++
+		}
+	}
+	clusters := make([]cluster, 0, len(drafts))
+	for _, d := range drafts {
+		slices.Sort(d.members) // arrival order again
+		c := cluster{keys: d.keys}
+		for _, i := range d.members {
+			c.entries = append(c.entries, entries[i])
+		}
+		c.canonical = canonicalOf(d.keys, owners, c.entries)
+		for _, k := range d.keys {
+			if owners[k] > 1 {
+				if col, ok := collide(k, d.members, entries, inForce); ok {
+					c.shared = append(c.shared, col)
+				}
+			}
+		}
+		clusters = append(clusters, c)
+	}
+	return clusters
+}
+
+// canonicalOf is the least key that is this cluster's alone. Where every key is
+// shared the least record tells the clusters apart.
+func canonicalOf(keys []inventory.ScopedKey, owners map[inventory.ScopedKey]int, entries []entry) inventory.ScopedKey {
+	for _, k := range keys {
+		if owners[k] == 1 {
+			return k
+		}
+	}
+	least := entries[0].ID + "#" + entries[0].Content.String()
+	for _, e := range entries[1:] {
+		least = min(least, e.ID+"#"+e.Content.String())
+	}
+	return inventory.ScopedKey{Name: inventory.KeyRecord, Value: least}
+}
+
+// collide says since when key k has been claimed by members and by others.
+func collide(k inventory.ScopedKey, members []int, entries []entry, inForce [][]inventory.ScopedKey) (collision, bool) {
+	var mine, others time.Time
+	c := collision{key: k}
+	for i := range entries {
+		if !slices.Contains(inForce[i], k) {
+			continue
+		}
+		if slices.Contains(members, i) {
+			if mine.IsZero() {
+				mine = entries[i].ReceivedAt
+			}
+		} else {
+			if others.IsZero() {
+				others = entries[i].ReceivedAt
+			}
+			c.with = append(c.with, entries[i].ID)
+		}
+	}
+	c.since = mine
+	if others.After(mine) {
+		c.since = others
+	}
+	return c, !mine.IsZero() && !others.IsZero()
+}
+
+// compatible counts the keys two sets share; ok is false where they hold
+// different values of one name.
+func compatible(a, b []inventory.ScopedKey) (shared int, ok bool) {
+	for _, x := range a {
+		for _, y := range b {
+			if x == y {
+				shared++
+			} else if x.Name == y.Name {
+				return 0, false
+			}
+		}
+	}
+	return shared, true
+}
+
+func mergeKeys(a, b []inventory.ScopedKey) []inventory.ScopedKey {
+	keys := append(slices.Clone(a), b...)
+	slices.SortFunc(keys, inventory.CompareKeys)
+	return slices.Compact(keys)
+}
+
+// recurring holds, per receipt whose number has come round, the first business
+// dates of its uses in order.
+type recurring map[inventory.ScopedKey][]time.Time
+
+func recurrences(entries []entry) recurring {
+	// The common case, one date per receipt, allocates nothing.
+	spread := false
+	var first string
+	for i := range entries {
+		if d := entries[i].Event.BusinessDate; d != "" {
+			if first == "" {
+				first = d
+			} else if d != first {
+				spread = true
+			}
+		}
+	}
+	if !spread {
+		return nil
+	}
+	dates := map[inventory.ScopedKey][]time.Time{}
+	for i := range entries {
+		day, err := time.Parse(time.DateOnly, entries[i].Event.BusinessDate)
+		if err != nil {
+			continue
+		}
+		for _, k := range entries[i].keys {
+			if k.Name == inventory.KeyReceipt {
+				dates[k] = append(dates[k], day)
+			}
+		}
+	}
+	var found recurring
+	for k, days := range dates {
+		slices.SortFunc(days, time.Time.Compare)
+		starts := days[:1:1]
+		for i := 1; i < len(days); i++ {
+			if days[i].Sub(days[i-1]) > recurrence {
+				starts = append(starts, days[i])
+			}
+		}
+		if len(starts) > 1 {
+			if found == nil {
+				found = recurring{}
+			}
+			found[k] = starts
+		}
+	}
+	return found
+}
+
+// qualify returns the key in force for an entry: the use whose business date is
+// nearest, by the entry's business date or, where it gives none, by when it
+// happened.
+func (r recurring) qualify(k inventory.ScopedKey, e entry) inventory.ScopedKey {
+	starts, ok := r[k]
+	if !ok {
+		return k
+	}
+	day, err := time.Parse(time.DateOnly, e.Event.BusinessDate)
+	if err != nil {
+		day = e.Event.Time
+	}
+	use := starts[0]
+	for _, s := range starts[1:] {
+		if day.Sub(s).Abs() < day.Sub(use).Abs() {
+			use = s
+		}
+	}
+	return inventory.ScopedKey{Name: k.Name, Value: k.Value + "@" + use.Format(time.DateOnly)}
+}
+
+func stitchComponent(rules *Rules, entries []entry, evidence *Evidence, now time.Time) []inventory.Lifecycle {
+	root := entries[0].keys[0]
+	for i := range entries {
+		if k := entries[i].keys[0]; inventory.CompareKeys(k, root) < 0 {
+			root = k
+		}
+	}
+	clusters := divide(entries)
+	all := make([]inventory.Lifecycle, 0, len(clusters))
+	for i := range clusters {
+		l := tell(rules, &clusters[i], evidence, now)
+		l.Component = root
+		all = append(all, l)
+	}
+	return all
+}
+
+// LifecycleID is how a lifecycle with that canonical key is called outside: a
+// correlation id by its value, everything else as name:value.
+func LifecycleID(k inventory.ScopedKey) string {
+	if k.Name == inventory.KeyCorrelationID {
+		return k.Value
+	}
+	return k.String()
+}

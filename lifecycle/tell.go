@@ -1,0 +1,436 @@
+package lifecycle
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/stocktrace/stocktrace/inventory"
+)
+
+// findingID names a finding by what it is about, not by where it was found: it
+// stays the same through merges, restarts and other engines.
+func findingID(kind inventory.Kind, what, subject string) string {
+	return "f-" + shortHash(string(kind), what, subject)
+}
+
+func shortHash(parts ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
+	return hex.EncodeToString(sum[:10])
+}
+
+// tell folds the assessment of each prefix of arrivals into findings with a
+// life, and says where the lifecycle stands at now.
+func tell(rules *Rules, c *cluster, evidence *Evidence, now time.Time) inventory.Lifecycle {
+	entries := c.entries
+	l := inventory.Lifecycle{
+		ID: LifecycleID(c.canonical), Canonical: c.canonical, Identifiers: c.keys,
+		UpdatedAt: entries[len(entries)-1].ReceivedAt, ComputedAt: now, FactPosition: evidence.Position(),
+	}
+	w := rules.Workflow(workflowOf(entries))
+	if w == nil {
+		return unclassified(rules, l, entries)
+	}
+	for i := range entries {
+		e := &entries[i]
+		e.step = -1
+		if e.Event.Workflow == w.Name {
+			e.step = stepIndex(w, inventory.StepRef{System: e.Event.System, Step: e.Event.Step})
+		}
+		e.outcome, e.digest = e.Event.EffectiveOutcome(), e.Event.Digest()
+	}
+
+	var lives lives
+	var a *assessment
+	for i := 0; i < len(entries); {
+		// Records that arrived at one instant are one arrival.
+		j := i + 1
+		for j < len(entries) && entries[j].ReceivedAt.Equal(entries[i].ReceivedAt) {
+			j++
+		}
+		a = assess(rules, w, c, entries[:j], evidence, now)
+		until := time.Time{}
+		if j < len(entries) {
+			until = entries[j].ReceivedAt
+		}
+		lives.arrive(a, entries[i:j], until, now)
+		i = j
+	}
+	l.Workflow, l.RuleVersion, l.Owner = w.Name, w.Version, w.Owner
+	describe(&l, a, entries)
+	l.Findings = lives.findings(rules, a, &l)
+	conclude(&l, a, lives.next, now)
+	l.Sentence = sentence(&l, a)
+	return l
+}
+
+// workflowOf is the workflow most of the records name, the least by name where
+// several do.
+func workflowOf(entries []entry) string {
+	counts := map[string]int{}
+	best := ""
+	for i := range entries {
+		w := entries[i].Event.Workflow
+		counts[w]++
+	}
+	for w, n := range counts {
+		if n > counts[best] || (n == counts[best] && (best == "" || w < best)) {
+			best = w
+		}
+	}
+	return best
+}
+
+// life is a finding's condition with when it opened and closed.
+type life struct {
+	condition
+	opened, closed time.Time
+	closedBy       *entry
+	resolution     inventory.Resolution
+}
+
+// lives folds conditions over arrivals.
+type lives struct {
+	all  []*life
+	next time.Time // the earliest opening after now
+}
+
+func (s *lives) of(id string) *life {
+	for _, l := range s.all {
+		if l.id == id {
+			return l
+		}
+	}
+	return nil
+}
+
+// arrive takes in what holds after an arrival and until the next one (zero: for
+// good, as far as now goes).
+func (s *lives) arrive(a *assessment, arrived []entry, until, now time.Time) {
+	at := arrived[0].ReceivedAt
+	for _, l := range s.all {
+		if l.closed.IsZero() && !holds(a, l.id) {
+			l.closed = at
+			l.closedBy, l.resolution = closing(a, l, arrived)
+		} else if l.instant && l.resolution == inventory.Accepted && l.kind == inventory.TelemetryGap && !holds(a, l.id) {
+			// The lost word came after all.
+			l.closed = at
+			l.closedBy, l.resolution = closing(a, l, arrived)
+		}
+	}
+	for i := range a.conditions {
+		c := a.conditions[i]
+		opens := later2(c.opens, at)
+		if !until.IsZero() && !opens.Before(until) {
+			continue // the next arrival came first, and is judged by itself
+		}
+		if l := s.of(c.id); l != nil {
+			if !l.closed.IsZero() && !l.instant {
+				l.closed, l.closedBy, l.resolution = time.Time{}, nil, "" // reopened
+			}
+			l.condition = c
+			continue
+		}
+		if opens.After(now) {
+			if s.next.IsZero() || opens.Before(s.next) {
+				s.next = opens
+			}
+			continue
+		}
+		if c.kind == inventory.LateStep && s.wasMissing(c.step) {
+			continue // one fact, one kind: it was missing, and has recovered
+		}
+		l := &life{condition: c, opened: opens}
+		if c.instant {
+			l.closed, l.resolution = opens, inventory.Accepted
+			if c.kind == inventory.LateStep {
+				l.resolution = inventory.Recovered
+			}
+		}
+		s.all = append(s.all, l)
+	}
+}
+
+func holds(a *assessment, id string) bool {
+	for i := range a.conditions {
+		if a.conditions[i].id == id {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *lives) wasMissing(step int) bool {
+	for _, l := range s.all {
+		if l.kind == inventory.MissingStep && l.step == step {
+			return true
+		}
+	}
+	return false
+}
+
+// closing says which of the arrived records ended a finding, and how.
+func closing(a *assessment, l *life, arrived []entry) (*entry, inventory.Resolution) {
+	by := &arrived[len(arrived)-1]
+	for i := range arrived {
+		if arrived[i].step == l.step {
+			by = &arrived[i]
+		}
+	}
+	var s *standing
+	if l.step >= 0 {
+		s = &a.steps[l.step]
+	}
+	switch l.kind {
+	case inventory.MissingStep:
+		if s.ok != nil && s.late {
+			return by, inventory.Recovered
+		}
+		// It occurred in time and we heard late; or it was proven, or told to be
+		// something else than missing.
+		return by, inventory.Disproved
+	case inventory.DeadLetter, inventory.StalledReplay:
+		if s.ok != nil && (s.replay != nil || s.ok.outcome == inventory.Replayed) {
+			return by, inventory.ReplayedR
+		}
+		return by, inventory.Recovered
+	case inventory.DuplicatePosting, inventory.QuantityMismatch:
+		for i := range arrived {
+			if arrived[i].outcome == inventory.Reversed {
+				return &arrived[i], inventory.ReversedR
+			}
+		}
+		return by, inventory.Recovered
+	case inventory.MappingUnknown, inventory.RejectedKind:
+		return by, inventory.Recovered
+	default:
+		return by, inventory.Disproved
+	}
+}
+
+// describe fills in everything that is not a judgement.
+func describe(l *inventory.Lifecycle, a *assessment, entries []entry) {
+	lead := a.anchor
+	if lead == nil {
+		lead = earliest(entries)
+	}
+	e := &lead.Event
+	l.Location, l.Region, l.Posting = e.Location, a.location.Region, a.location.Posting
+	l.Register, l.BusinessDate, l.StartedAt = e.Register, e.BusinessDate, e.Time
+	l.Lines = a.ledger.lines
+	if len(l.Lines) == 0 {
+		l.Lines = soldLines(e)
+	}
+	if a.anchor != nil {
+		l.Units, l.Values = totals(e)
+	}
+	for i := range a.steps {
+		s, step := &a.steps[i], &a.workflow.Steps[i]
+		state := inventory.StepState{
+			StepRef: step.StepRef, Title: step.Title, Required: step.Required, Expected: s.expected, ExpectedBy: s.due,
+			Owner: step.Owner, Runbook: step.Runbook,
+		}
+		for _, h := range s.heard {
+			state.EventIDs = append(state.EventIDs, h.ID)
+		}
+		shown := s.ok
+		if shown == nil {
+			for _, h := range s.heard {
+				if shown == nil || later(h, shown) {
+					shown = h
+				}
+			}
+		}
+		if shown != nil {
+			state.Outcome, state.OccurredAt, state.ReceivedAt = shown.outcome, shown.Event.Time, shown.ReceivedAt
+			state.Attempt, state.Error = shown.Event.EffectiveAttempt(), shown.Event.Error
+		}
+		switch {
+		case s.late:
+			state.Note = "late by " + span(s.ok.Event.Time.Sub(s.due))
+		case s.ok == nil && s.proven:
+			state.Note = "not seen, but a later step proves it"
+		case !s.expected && !step.OnlyStock && a.control:
+			state.Note = "not expected of this transaction"
+		case !s.expected && step.OnlyStock:
+			state.Note = "not expected: no stock moves"
+		}
+		if step.Posts {
+			if s.expected {
+				l.PostingDue = s.due
+			}
+			if s.ok != nil {
+				l.PostedAt, l.PostedBy = s.ok.Event.Time, documentOf(&s.ok.Event)
+			}
+		}
+		l.Steps = append(l.Steps, state)
+	}
+	collect(l, entries)
+}
+
+// collect gathers what all records carry: keys, items, relations, ids.
+func collect(l *inventory.Lifecycle, entries []entry) {
+	items := map[string]bool{}
+	for i := range entries {
+		e := &entries[i].Event
+		l.Keys = append(l.Keys, e.AllKeys()...)
+		for j := range e.Lines {
+			items[e.Lines[j].Item] = true
+		}
+		for _, r := range e.Refs {
+			l.Related = append(l.Related, inventory.Related{Rel: r.Rel, Keys: r.Keys})
+		}
+		l.RecordIDs = append(l.RecordIDs, entries[i].ID)
+	}
+	slices.SortFunc(l.Keys, func(a, b inventory.Key) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Value, b.Value))
+	})
+	l.Keys = slices.Compact(l.Keys)
+	delete(items, "")
+	for item := range items {
+		l.Items = append(l.Items, item)
+	}
+	slices.Sort(l.Items)
+}
+
+// soldLines is what the register said, before anything was posted.
+func soldLines(e *inventory.Event) []inventory.LineState {
+	lines, ok := compareLines(e, nil, &itemNames{})
+	if !ok {
+		return nil
+	}
+	return lines
+}
+
+// totals sums what a sale moved, per unit, and what it is worth, per currency
+// and basis; signs are dropped, because at risk is an amount.
+func totals(e *inventory.Event) ([]inventory.Quantity, []inventory.Amount) {
+	units := map[string]inventory.Decimal{}
+	values := map[[2]string]inventory.Decimal{}
+	for i := range e.Lines {
+		l := &e.Lines[i]
+		if !counts(l) {
+			continue
+		}
+		u := unitClass(l.UOM)
+		units[u] = units[u].Add(l.Quantity)
+		if price, err := inventory.ParseDecimal(l.UnitValue); err == nil && l.Currency != "" {
+			if v, ok := price.Mul(l.Quantity); ok {
+				k := [2]string{l.Currency, l.ValueBasis}
+				values[k] = values[k].Add(v)
+			}
+		}
+	}
+	return quantities(units), amounts(values)
+}
+
+func quantities(m map[string]inventory.Decimal) []inventory.Quantity {
+	var all []inventory.Quantity
+	for u, q := range m {
+		if !q.IsZero() {
+			all = append(all, inventory.Quantity{UOM: u, Quantity: q.Abs()})
+		}
+	}
+	slices.SortFunc(all, func(a, b inventory.Quantity) int { return cmp.Compare(a.UOM, b.UOM) })
+	return all
+}
+
+func amounts(m map[[2]string]inventory.Decimal) []inventory.Amount {
+	var all []inventory.Amount
+	for k, v := range m {
+		if !v.IsZero() {
+			all = append(all, inventory.Amount{Currency: k[0], Basis: k[1], Amount: v.Abs()})
+		}
+	}
+	slices.SortFunc(all, func(a, b inventory.Amount) int {
+		return cmp.Or(cmp.Compare(a.Currency, b.Currency), cmp.Compare(a.Basis, b.Basis))
+	})
+	return all
+}
+
+// unclassified tells of a transaction whose workflow nobody declared: kept,
+// counted, and nothing said of it.
+func unclassified(rules *Rules, l inventory.Lifecycle, entries []entry) inventory.Lifecycle {
+	lead := earliest(entries)
+	e := &lead.Event
+	location := rules.Location(e.Location)
+	l.Workflow, l.Verdict, l.State = workflowOf(entries), inventory.Unclassified, inventory.StateClosed
+	l.Location, l.Region, l.Posting = e.Location, location.Region, location.Posting
+	l.Register, l.BusinessDate, l.StartedAt = e.Register, e.BusinessDate, e.Time
+	l.Lines = soldLines(e)
+	for i := range entries {
+		r := &entries[i]
+		l.Steps = append(l.Steps, inventory.StepState{
+			StepRef: inventory.StepRef{System: r.Event.System, Step: r.Event.Step}, Outcome: r.Event.EffectiveOutcome(),
+			OccurredAt: r.Event.Time, ReceivedAt: r.ReceivedAt, Attempt: r.Event.EffectiveAttempt(),
+			EventIDs: []string{r.ID}, Error: r.Event.Error,
+		})
+	}
+	collect(&l, entries)
+	l.Sentence = "Kept, not judged: no workflow called " + quote(l.Workflow) + " is declared."
+	return l
+}
+
+// conclude sets verdict, state and when to look again.
+func conclude(l *inventory.Lifecycle, a *assessment, next, now time.Time) {
+	open := map[inventory.Kind]bool{}
+	failing := false
+	blocking := false
+	for i := range l.Findings {
+		f := &l.Findings[i]
+		if f.State != inventory.FindingOpen {
+			continue
+		}
+		open[f.Kind] = true
+		blocking = true
+		if f.Kind == inventory.MissingStep && f.ErrorCode != "" {
+			failing = true
+		}
+	}
+	waiting := false
+	for i := range a.steps {
+		waiting = waiting || (a.steps[i].expected && !a.steps[i].done())
+	}
+	switch {
+	case open[inventory.KeyCollision] || open[inventory.QuantityMismatch] || open[inventory.DuplicatePosting]:
+		l.Verdict = inventory.Conflicted
+	case open[inventory.StalledReplay]:
+		l.Verdict = inventory.Stalled
+	case open[inventory.DeadLetter] || open[inventory.RejectedKind] || open[inventory.MappingUnknown] || failing:
+		l.Verdict = inventory.FailedV
+	case open[inventory.MissingStep]:
+		l.Verdict = inventory.Overdue
+	case !a.awaiting.IsZero() && !a.awaiting.After(now):
+		l.Verdict = inventory.Unconfirmed
+	case waiting || a.pending:
+		l.Verdict = inventory.Open
+	case a.control:
+		l.Verdict = inventory.NotExpected
+	case a.anchor != nil && !a.owes:
+		l.Verdict = inventory.NotExpected
+	case a.late:
+		l.Verdict = inventory.CompleteLate
+	default:
+		l.Verdict = inventory.Complete
+	}
+	l.Awaits = a.awaits
+	if !a.awaiting.IsZero() && a.awaiting.After(now) && (next.IsZero() || a.awaiting.Before(next)) {
+		next = a.awaiting
+	}
+	horizon := l.StartedAt.Add(a.workflow.Horizon)
+	if h := l.UpdatedAt.Add(a.workflow.Horizon); h.After(horizon) {
+		horizon = h // a later record reopens it
+	}
+	l.State = inventory.StateOpen
+	if !now.Before(horizon) || (!waiting && !a.pending && !blocking && next.IsZero() && len(a.awaits) == 0) {
+		l.State = inventory.StateClosed
+		return
+	}
+	if next.IsZero() || horizon.Before(next) {
+		next = horizon
+	}
+	l.NextAt = next
+}
