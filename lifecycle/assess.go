@@ -504,7 +504,7 @@ func (a *assessment) judgeDuplicates(entries []entry) {
 			if e.outcome != inventory.OK {
 				continue
 			}
-			d := delivery{e.digest, e.Transport}
+			d := delivery{e.business(), e.Transport}
 			switch id, again := seen[d]; {
 			case !again:
 				seen[d] = e.ID
@@ -559,7 +559,7 @@ func (a *assessment) judgeCollisions(c *cluster, entries []entry) {
 	if a.anchor != nil {
 		i := stepIndex(a.workflow, a.workflow.Anchor)
 		for _, e := range a.steps[i].heard {
-			if e.outcome == inventory.OK && e.ID != a.anchor.ID && e.digest != a.anchor.digest &&
+			if e.outcome == inventory.OK && e.ID != a.anchor.ID && e.business() != a.anchor.business() &&
 				e.Event.EffectiveAttempt() == a.anchor.Event.EffectiveAttempt() && !sameBasket(&e.Event, &a.anchor.Event) {
 				a.raise(condition{
 					id: findingID(inventory.KeyCollision, "basket", a.anchor.ID), kind: inventory.KeyCollision, step: i,

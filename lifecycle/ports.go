@@ -2,6 +2,8 @@ package lifecycle
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/stocktrace/stocktrace/inventory"
@@ -42,13 +44,14 @@ type Message struct {
 // partition, which carries watermarks for everyone, has the number Partitions().
 type Log interface {
 	Partitions() int
-	// Publish appends a parcel. When it returns nil the parcel is on disk. id
-	// lets the log drop a repetition within its window; correctness never rests
-	// on that.
-	Publish(ctx context.Context, partition int, id string, p Parcel) error
-	// Read opens the partition's durable reader at the first message not
-	// acknowledged. Only the holder of the partition's lease may.
-	Read(ctx context.Context, partition int) (Reader, error)
+	// Publish appends a parcel and returns its position. When it returns nil the
+	// parcel is on disk. id lets the log drop a repetition within its window (the
+	// position is then that of the first); correctness never rests on that.
+	Publish(ctx context.Context, partition int, id string, p Parcel) (position uint64, err error)
+	// Read opens a reader behind the partition's cursor: at the first message not
+	// acknowledged. Only the holder of the partition's lease may; its epoch fences
+	// the cursor.
+	Read(ctx context.Context, lease Lease) (Reader, error)
 	// Facts calls yield with every fact from position from on, in order, until
 	// ctx ends: a reader of its own in every process, acknowledging nothing.
 	// caughtUp is called with the time up to which all facts have been yielded,
@@ -56,16 +59,36 @@ type Log interface {
 	Facts(ctx context.Context, from uint64, yield func(inventory.Fact), caughtUp func(time.Time)) error
 }
 
-// Reader reads one partition's log in order.
+// ErrFenced is returned to a former owner of a partition.
+var ErrFenced = errors.New("the partition has another owner")
+
+// PoisonError is a message that cannot be decoded.
+type PoisonError struct {
+	Partition int
+	Position  uint64
+	Raw       []byte
+	Err       error
+}
+
+func (e *PoisonError) Error() string {
+	return fmt.Sprintf("message %d of partition %d cannot be decoded: %v", e.Position, e.Partition, e.Err)
+}
+
+func (e *PoisonError) Unwrap() error { return e.Err }
+
+// Reader reads one partition's log in order, without gaps.
 type Reader interface {
 	// Fetch returns up to limit messages, waiting at most wait for the first one.
 	// None and no error means the log had nothing. A message that cannot be
-	// decoded is returned as a *PoisonError naming its position.
+	// decoded ends the messages before it; when it is the first one it is returned
+	// as a *PoisonError, and the next Fetch goes on behind it.
 	Fetch(ctx context.Context, limit int, wait time.Duration) ([]Message, error)
 	// End returns the position of the newest message appended, 0 for an empty log.
 	End(ctx context.Context) (uint64, error)
-	// Ack acknowledges every message up to position. After a crash reading starts
-	// behind the last position acknowledged.
+	// Ack moves the partition's cursor to position: every message up to it is
+	// done with, and after a crash reading starts behind it. The cursor is a
+	// compare-and-set under the lease's epoch: a former owner that was paused gets
+	// ErrFenced and changes nothing, so its successor misses no message.
 	Ack(ctx context.Context, position uint64) error
 	Close() error
 }

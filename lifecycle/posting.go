@@ -60,7 +60,7 @@ func postings(s *standing) []posting {
 		if !succeeded(e.outcome) && e.outcome != inventory.Reversed {
 			continue
 		}
-		id := said{documentOf(&e.Event), e.digest, e.outcome == inventory.Reversed}
+		id := said{documentOf(&e.Event), e.business(), e.outcome == inventory.Reversed}
 		if first[id] == nil {
 			first[id] = e
 			order = append(order, id)

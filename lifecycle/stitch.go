@@ -31,9 +31,27 @@ func Stitch(rules *Rules, records []inventory.Record, evidence *Evidence, now ti
 type entry struct {
 	*inventory.Record
 	keys    []inventory.ScopedKey
-	step    int // index into the workflow's steps, -1 where it has none
 	outcome inventory.Outcome
-	digest  inventory.Hash
+	step    int // index into the workflow's steps, -1 where it has none
+	// digest is computed when it is first asked for; most records never are.
+	digested bool
+	digest   inventory.Hash
+}
+
+// business returns the digest of what the record says about the business.
+func (e *entry) business() inventory.Hash {
+	if !e.digested {
+		e.digest, e.digested = e.Event.Digest(), true
+	}
+	return e.digest
+}
+
+func newEntry(r *inventory.Record) entry {
+	e := entry{Record: r, keys: r.Event.Identifiers(), outcome: r.Event.EffectiveOutcome()}
+	if len(e.keys) == 0 {
+		e.keys = []inventory.ScopedKey{{Name: inventory.KeyRecord, Value: r.ID}}
+	}
+	return e
 }
 
 // distinct drops repetitions of an identity, keeping the first received, and
@@ -42,15 +60,9 @@ type entry struct {
 func distinct(records []inventory.Record) []entry {
 	entries := make([]entry, len(records))
 	for i := range records {
-		entries[i] = entry{Record: &records[i]}
+		entries[i] = newEntry(&records[i])
 	}
-	slices.SortFunc(entries, func(a, b entry) int {
-		return cmp.Or(a.ReceivedAt.Compare(b.ReceivedAt), strings.Compare(a.ID, b.ID),
-			slices.Compare(a.Content[:], b.Content[:]))
-	})
-	if len(entries) < 2 {
-		return identify(entries)
-	}
+	slices.SortFunc(entries, byArrival)
 	seen := make(map[inventory.Identity]bool, len(entries))
 	kept := entries[:0]
 	for _, e := range entries {
@@ -59,18 +71,12 @@ func distinct(records []inventory.Record) []entry {
 			kept = append(kept, e)
 		}
 	}
-	return identify(kept)
+	return kept
 }
 
-func identify(entries []entry) []entry {
-	for i := range entries {
-		e := &entries[i]
-		e.keys = e.Event.Identifiers()
-		if len(e.keys) == 0 {
-			e.keys = []inventory.ScopedKey{{Name: inventory.KeyRecord, Value: e.ID}}
-		}
-	}
-	return entries
+func byArrival(a, b entry) int {
+	return cmp.Or(a.ReceivedAt.Compare(b.ReceivedAt), strings.Compare(a.ID, b.ID),
+		slices.Compare(a.Content[:], b.Content[:]))
 }
 
 // components groups entries that share identifying keys, transitively. Entries

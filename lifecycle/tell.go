@@ -40,22 +40,31 @@ func tell(rules *Rules, c *cluster, evidence *Evidence, now time.Time) inventory
 		if e.Event.Workflow == w.Name {
 			e.step = stepIndex(w, inventory.StepRef{System: e.Event.System, Step: e.Event.Step})
 		}
-		e.outcome, e.digest = e.Event.EffectiveOutcome(), e.Event.Digest()
 	}
 
 	var lives lives
 	var a *assessment
+	quiet := true // only successes so far
 	for i := 0; i < len(entries); {
 		// Records that arrived at one instant are one arrival.
 		j := i + 1
 		for j < len(entries) && entries[j].ReceivedAt.Equal(entries[i].ReceivedAt) {
 			j++
 		}
-		a = assess(rules, w, c, entries[:j], evidence, now)
 		until := time.Time{}
 		if j < len(entries) {
 			until = entries[j].ReceivedAt
 		}
+		for _, e := range entries[i:j] {
+			quiet = quiet && e.outcome == inventory.OK
+		}
+		// After a success nothing opens before settle has passed, save what tells
+		// of something that has happened, which the next assessment tells too.
+		if quiet && len(lives.all) == 0 && !until.IsZero() && until.Sub(entries[i].ReceivedAt) <= w.Settle {
+			i = j
+			continue
+		}
+		a = assess(rules, w, c, entries[:j], evidence, now)
 		lives.arrive(a, entries[i:j], until, now)
 		i = j
 	}
@@ -124,6 +133,9 @@ func (s *lives) arrive(a *assessment, arrived []entry, until, now time.Time) {
 	for i := range a.conditions {
 		c := a.conditions[i]
 		opens := later2(c.opens, at)
+		if c.instant && c.kind != inventory.TelemetryGap {
+			opens = c.opens
+		}
 		if !until.IsZero() && !opens.Before(until) {
 			continue // the next arrival came first, and is judged by itself
 		}
