@@ -60,14 +60,14 @@ func BenchmarkEncodeParcel(b *testing.B) {
 	b.ReportAllocs()
 	size := 0
 	for b.Loop() {
-		size = len(wire.EncodeParcel(&p))
+		size = len(must(wire.EncodeParcel(&p)))
 	}
 	b.ReportMetric(float64(size)/batch, "B/record")
 	perRecord(b)
 }
 
 func BenchmarkDecodeParcel(b *testing.B) {
-	message := wire.EncodeParcel(&lifecycle.Parcel{Records: batchOf(5)})
+	message := must(wire.EncodeParcel(&lifecycle.Parcel{Records: batchOf(5)}))
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := wire.DecodeParcel(message); err != nil {
@@ -123,4 +123,11 @@ func BenchmarkGenerated(b *testing.B) {
 			}
 		}
 	})
+}
+
+func must(message []byte, err error) []byte {
+	if err != nil {
+		panic(err)
+	}
+	return message
 }

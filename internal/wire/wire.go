@@ -42,6 +42,9 @@ var (
 	ErrVersion = errors.New("unknown message version")
 	// ErrMalformed is wrapped by the error about a message that is no message.
 	ErrMalformed = errors.New("malformed message")
+	// ErrTooLarge is wrapped by the error about what would be more than
+	// MaxDecoded bytes, and so could not be read again.
+	ErrTooLarge = errors.New("message too large")
 )
 
 // Both are safe for concurrent use and keep their own pools of state. They are
@@ -79,8 +82,9 @@ func release(b *[]byte, used []byte) {
 }
 
 // EncodeParcel returns p as a message of the log. The records' own partition
-// and position are not part of it (the log says them) except inside moves.
-func EncodeParcel(p *lifecycle.Parcel) []byte {
+// and position are not part of it (the log says them) except inside moves. The
+// only error is ErrTooLarge.
+func EncodeParcel(p *lifecycle.Parcel) ([]byte, error) {
 	b := scratch.Get().(*[]byte)
 	buf := appendParcel((*b)[:0], p)
 	defer release(b, buf)
@@ -88,7 +92,7 @@ func EncodeParcel(p *lifecycle.Parcel) []byte {
 }
 
 // EncodeRecords returns a parcel of these records only, without a copy of them.
-func EncodeRecords(records []*inventory.Record) []byte {
+func EncodeRecords(records []*inventory.Record) ([]byte, error) {
 	b := scratch.Get().(*[]byte)
 	buf := (*b)[:0]
 	for _, r := range records {
@@ -126,7 +130,7 @@ func DecodeEvent(message []byte) (e inventory.Event, err error) {
 
 // EncodeQuarantined returns what could not be read as one message of the
 // quarantine log.
-func EncodeQuarantined(items []inventory.Quarantined) []byte {
+func EncodeQuarantined(items []inventory.Quarantined) ([]byte, error) {
 	b := scratch.Get().(*[]byte)
 	buf := (*b)[:0]
 	for i := range items {
@@ -145,10 +149,13 @@ func DecodeQuarantined(message []byte) (items []inventory.Quarantined, err error
 	return items, err
 }
 
-func compress(buf []byte) []byte {
+func compress(buf []byte) ([]byte, error) {
+	if len(buf) > MaxDecoded {
+		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, len(buf), MaxDecoded)
+	}
 	out := make([]byte, 1, 64+len(buf)/3)
 	out[0] = versionZstd
-	return encoder().EncodeAll(buf, out)
+	return encoder().EncodeAll(buf, out), nil
 }
 
 // open hands the protobuf message inside the envelope to decode, as a string

@@ -33,7 +33,7 @@ func TestParcelComesBackAsItWent(t *testing.T) {
 		for i := range p.Records { // said by the log, not by the message
 			p.Records[i].Partition, p.Records[i].Position = 0, 0
 		}
-		message := wire.EncodeParcel(&p)
+		message := must(wire.EncodeParcel(&p))
 		got, err := wire.DecodeParcel(message)
 		if err != nil {
 			t.Fatalf("decode: %v", err)
@@ -71,7 +71,7 @@ func TestEventComesBackAsItWent(t *testing.T) {
 func TestQuarantinedComesBackAsItWent(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		q := rapid.SliceOfN(rapid.Custom(draw[inventory.Quarantined]), 0, 4).Draw(t, "items")
-		message := wire.EncodeQuarantined(q)
+		message := must(wire.EncodeQuarantined(q))
 		got, err := wire.DecodeQuarantined(message)
 		if err != nil {
 			t.Fatalf("decode: %v", err)
@@ -85,8 +85,8 @@ func TestQuarantinedComesBackAsItWent(t *testing.T) {
 
 func TestRecordsAreAParcel(t *testing.T) {
 	a, b := sale(1, "a"), sale(2, "b")
-	want := wire.EncodeParcel(&lifecycle.Parcel{Records: []inventory.Record{a, b}})
-	if got := wire.EncodeRecords([]*inventory.Record{&a, &b}); !bytes.Equal(got, want) {
+	want := must(wire.EncodeParcel(&lifecycle.Parcel{Records: []inventory.Record{a, b}}))
+	if got := must(wire.EncodeRecords([]*inventory.Record{&a, &b})); !bytes.Equal(got, want) {
 		t.Error("EncodeRecords and EncodeParcel write different messages for the same records")
 	}
 }
@@ -95,7 +95,7 @@ func TestRecordsAreAParcel(t *testing.T) {
 // again.
 func TestDecodedOutlivesItsMessage(t *testing.T) {
 	first := sale(3, "first")
-	message := wire.EncodeParcel(&lifecycle.Parcel{Records: []inventory.Record{first}})
+	message := must(wire.EncodeParcel(&lifecycle.Parcel{Records: []inventory.Record{first}}))
 	got, err := wire.DecodeParcel(message)
 	if err != nil {
 		t.Fatal(err)
@@ -109,7 +109,7 @@ func TestDecodedOutlivesItsMessage(t *testing.T) {
 	clear(bare)
 	for range 64 { // let the pools hand the buffers out again
 		other := sale(3, strings.Repeat("other", 20))
-		if _, err := wire.DecodeParcel(wire.EncodeParcel(&lifecycle.Parcel{Records: []inventory.Record{other}})); err != nil {
+		if _, err := wire.DecodeParcel(must(wire.EncodeParcel(&lifecycle.Parcel{Records: []inventory.Record{other}}))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -122,7 +122,7 @@ func TestDecodedOutlivesItsMessage(t *testing.T) {
 }
 
 func TestUnreadable(t *testing.T) {
-	whole := wire.EncodeParcel(&lifecycle.Parcel{Records: []inventory.Record{sale(1, "x")}})
+	whole := must(wire.EncodeParcel(&lifecycle.Parcel{Records: []inventory.Record{sale(1, "x")}}))
 	bomb := func() []byte {
 		e, err := zstd.NewWriter(nil)
 		if err != nil {
@@ -197,16 +197,16 @@ func TestGeneratedCodeIsUpToDate(t *testing.T) {
 
 func FuzzDecode(f *testing.F) {
 	r := sale(5, "seed")
-	f.Add(wire.EncodeParcel(&lifecycle.Parcel{Records: []inventory.Record{r}}))
+	f.Add(must(wire.EncodeParcel(&lifecycle.Parcel{Records: []inventory.Record{r}})))
 	f.Add(wire.EncodeEvent(&r.Event))
-	f.Add(wire.EncodeQuarantined([]inventory.Quarantined{{ID: "q", Raw: []byte("x")}}))
+	f.Add(must(wire.EncodeQuarantined([]inventory.Quarantined{{ID: "q", Raw: []byte("x")}})))
 	f.Fuzz(func(t *testing.T, message []byte) {
 		// Whatever can be read can be written, and then reads the same.
 		if p, err := wire.DecodeParcel(message); err == nil {
 			for i := range p.Records {
 				p.Records[i].Partition, p.Records[i].Position = 0, 0
 			}
-			again, err := wire.DecodeParcel(wire.EncodeParcel(&p))
+			again, err := wire.DecodeParcel(must(wire.EncodeParcel(&p)))
 			if err != nil {
 				t.Fatalf("decode again: %v", err)
 			}
@@ -224,7 +224,7 @@ func FuzzDecode(f *testing.F) {
 			}
 		}
 		if q, err := wire.DecodeQuarantined(message); err == nil {
-			if _, err := wire.DecodeQuarantined(wire.EncodeQuarantined(q)); err != nil {
+			if _, err := wire.DecodeQuarantined(must(wire.EncodeQuarantined(q))); err != nil {
 				t.Fatalf("decode again: %v", err)
 			}
 		}
