@@ -42,6 +42,11 @@ func (c *conn) close() { c.abi.closeConn(c.connection) }
 
 var settingName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]*$`)
 
+// prepared says whether prepare would have nothing to do.
+func (c *conn) prepared(st *statement) bool {
+	return st.database == c.database && maps.Equal(st.settings, c.settings)
+}
+
 // prepare gives the connection exactly the database and the settings of st, and
 // takes away what the statement before had set. An error may leave it with some
 // of them; the connection is then not to be used again.

@@ -111,6 +111,10 @@ func Open(o Options) (*Engine, error) {
 	if err := checkUnlocked(path); err != nil {
 		return nil, err
 	}
+	config, err := writeConfig(o)
+	if err != nil {
+		return nil, err
+	}
 	a, err := load(library)
 	if err != nil {
 		return nil, err
@@ -122,22 +126,13 @@ func Open(o Options) (*Engine, error) {
 		args: []string{
 			"stocktrace",
 			"--path=" + path,
-			// Without this the engine would read a config.xml of the working
-			// directory, of the home directory or of /etc. An empty name is not
-			// a file, so none is read.
-			"--config-file=" + filepath.Join(path, "no-configuration-file"),
-			// Only BACKUP asks for this; file() may read and write anywhere
-			// without it.
-			"--backups.allowed_path=/",
+			"--config-file=" + config,
 			// These two are on for the command line and off in a server.
 			"--implicit_select=0",
 			"--allow_introspection_functions=0",
 		},
 		slots:  make(chan struct{}, o.Connections),
 		closed: make(chan struct{}),
-	}
-	if o.MaxMemory > 0 {
-		e.args = append(e.args, fmt.Sprintf("--max_server_memory_usage=%d", o.MaxMemory))
 	}
 	e.stop, e.stopAll = context.WithCancel(context.Background())
 	if e.control, err = e.connect(); err != nil {
@@ -205,8 +200,12 @@ func (e *Engine) acquire(ctx context.Context, st *statement) (*conn, error) {
 	var c *conn
 	var err error
 	if n := len(e.idle); n > 0 {
-		// The one used last is the likeliest to have the settings wanted.
-		c, e.idle = e.idle[n-1], e.idle[:n-1]
+		// One that has the settings already saves a SET.
+		i := slices.IndexFunc(e.idle, func(c *conn) bool { return c.prepared(st) })
+		if i < 0 {
+			i = n - 1
+		}
+		c, e.idle = e.idle[i], slices.Delete(e.idle, i, i+1)
 	} else {
 		c, err = e.connect()
 	}
