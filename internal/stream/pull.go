@@ -1,0 +1,171 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	// pullMessages and pullBytes bound what one fetch takes from the server; a
+	// message is a few kilobytes as a rule and four megabytes at most.
+	pullMessages = 16
+	pullBytes    = 16 << 20
+	// idle is after how long without a fetch the server forgets a reader. It is
+	// made again where it was.
+	idle = time.Minute
+)
+
+// puller reads a stream's messages in order and without gaps from next on. Its
+// consumer in the server is a throw-away: whatever is odd, a gap, a lost
+// connection, a restarted server, it makes another one at next.
+//
+// It is for one goroutine.
+type puller struct {
+	log    *Log
+	stream string
+	next   uint64 // stream sequence
+
+	consumer  jetstream.Consumer
+	delivered uint64 // consumer sequence of the last message taken
+}
+
+// message is one message as the stream holds it.
+type message struct {
+	position uint64
+	at       time.Time // when the stream took it, by the server's clock
+	data     []byte
+}
+
+// pull returns up to limit messages, waiting at most wait for the first one.
+func (p *puller) pull(ctx context.Context, limit int, wait time.Duration) ([]message, error) {
+	var out []message
+	size := 0
+	for len(out) < limit && size < pullBytes {
+		n, err := p.batch(ctx, &out, min(limit-len(out), pullMessages), 0)
+		for _, m := range out[len(out)-n:] {
+			size += len(m.data)
+		}
+		switch {
+		case err != nil && len(out) > 0:
+			return out, nil // the next call meets the error, if it stays
+		case err != nil:
+			return nil, err
+		case n > 0:
+			continue
+		case len(out) > 0 || wait <= 0:
+			return out, nil
+		}
+		if n, err = p.batch(ctx, &out, 1, wait); err != nil || n == 0 {
+			return nil, err
+		}
+		size, wait = len(out[0].data), 0
+	}
+	return out, nil
+}
+
+// batch asks the server once, and appends what came. With no wait it takes what
+// is there.
+func (p *puller) batch(ctx context.Context, out *[]message, limit int, wait time.Duration) (n int, err error) {
+	if err := p.consume(ctx); err != nil {
+		return 0, err
+	}
+	var batch jetstream.MessageBatch
+	if wait > 0 {
+		batch, err = p.consumer.Fetch(limit, jetstream.FetchMaxWait(wait))
+	} else {
+		batch, err = p.consumer.FetchNoWait(limit)
+	}
+	if err != nil {
+		p.drop()
+		return 0, fmt.Errorf("fetch from %s: %w", p.stream, err)
+	}
+	// A server that went away in the middle says nothing at all.
+	silent := time.NewTimer(wait + callTimeout)
+	defer silent.Stop()
+	for {
+		select {
+		case m, ok := <-batch.Messages():
+			if !ok {
+				err := batch.Error()
+				if err == nil || errors.Is(err, nats.ErrTimeout) || errors.Is(err, jetstream.ErrNoMessages) {
+					return n, nil
+				}
+				p.drop()
+				return n, fmt.Errorf("fetch from %s: %w", p.stream, err)
+			}
+			meta, err := m.Metadata()
+			if err != nil {
+				p.drop()
+				return n, fmt.Errorf("fetch from %s: %w", p.stream, err)
+			}
+			if meta.Sequence.Consumer != p.delivered+1 {
+				// Something was lost between the server and here: again from next.
+				p.drop()
+				return n, nil
+			}
+			p.delivered = meta.Sequence.Consumer
+			p.next = meta.Sequence.Stream + 1
+			*out = append(*out, message{position: meta.Sequence.Stream, at: meta.Timestamp, data: m.Data()})
+			n++
+		case <-ctx.Done():
+			p.drop() // what is on its way to us is not for the next call
+			return n, ctx.Err()
+		case <-silent.C:
+			p.drop()
+			return n, fmt.Errorf("fetch from %s: %w", p.stream, nats.ErrTimeout)
+		}
+	}
+}
+
+// consume makes the consumer where there is none.
+func (p *puller) consume(ctx context.Context) error {
+	if p.consumer != nil {
+		return nil
+	}
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	consumer, err := p.log.js.CreateConsumer(ctx, p.stream, jetstream.ConsumerConfig{
+		AckPolicy: jetstream.AckNonePolicy, DeliverPolicy: jetstream.DeliverByStartSequencePolicy,
+		OptStartSeq: max(1, p.next), InactiveThreshold: idle, MemoryStorage: true, Replicas: 1,
+	})
+	if err != nil {
+		return fmt.Errorf("read %s: %w", p.stream, err)
+	}
+	p.consumer, p.delivered = consumer, 0
+	return nil
+}
+
+// drop forgets the consumer. The server forgets it too once it is idle; nobody
+// waits for that.
+func (p *puller) drop() { p.consumer = nil }
+
+// close forgets the consumer and tells the server, where it listens.
+func (p *puller) close() {
+	if p.consumer == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if err := p.log.js.DeleteConsumer(ctx, p.stream, p.consumer.CachedInfo().Name); err != nil {
+		p.log.log.Debug("end reader", "stream", p.stream, "error", err)
+	}
+	p.consumer = nil
+}
+
+// ends returns the first and the last position of a stream. An empty stream's
+// first is its last + 1.
+func (l *Log) ends(ctx context.Context, stream string) (first, last uint64, err error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	s, err := l.ctl.Stream(ctx, stream)
+	if err != nil {
+		return 0, 0, fmt.Errorf("ask for the end of %s: %w", stream, err)
+	}
+	state := s.CachedInfo().State
+	return max(1, state.FirstSeq), state.LastSeq, nil
+}
