@@ -1,0 +1,630 @@
+package web
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/base64"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/stocktrace/stocktrace/inventory"
+)
+
+// Limits of a list: how many items it has where none is asked for, and at most.
+const (
+	defaultLimit = 100
+	maxLimit     = 1000
+)
+
+//go:embed openapi.json
+var openAPI []byte
+
+func (s *Server) routeAPI(mux *http.ServeMux) {
+	mux.HandleFunc("GET /api/openapi.json", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(openAPI)
+	})
+	mux.HandleFunc("GET /api/v1/lifecycles", s.answer(s.apiLifecycles))
+	mux.HandleFunc("GET /api/v1/lifecycles/{id...}", s.answer(s.apiLifecycle))
+	mux.HandleFunc("GET /api/v1/events/{id}/raw", s.apiRaw)
+	mux.HandleFunc("GET /api/v1/findings", s.answer(s.apiFindings))
+	mux.HandleFunc("GET /api/v1/findings/groups", s.answer(s.apiGroups))
+	mux.HandleFunc("GET /api/v1/store-days", s.answer(s.apiStoreDays))
+	mux.HandleFunc("GET /api/v1/objectives", s.answer(s.apiObjectives))
+	mux.HandleFunc("GET /api/v1/incidents", s.answer(s.apiIncidents))
+	mux.HandleFunc("GET /api/v1/metrics", s.answer(s.apiMetrics))
+	mux.HandleFunc("GET /api/v1/quarantine", s.answer(s.apiQuarantine))
+	mux.HandleFunc("GET /api/v1/status", s.answer(s.apiStatus))
+}
+
+// answerFunc answers a question of the API with something that can be written
+// as JSON; a *list can be had as CSV too.
+type answerFunc func(r *http.Request) (any, error)
+
+func (s *Server) answer(f answerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		v, err := f(r)
+		if to := redirect(""); errors.As(err, &to) {
+			http.Redirect(w, r, string(to), http.StatusTemporaryRedirect)
+			return
+		}
+		if err != nil {
+			s.failAPI(w, r, err)
+			return
+		}
+		status := http.StatusOK
+		l, isList := v.(*list)
+		if isList {
+			w.Header().Set("Vary", "Accept")
+			if wantsCSV(r) {
+				s.writeCSV(w, r, l)
+				return
+			}
+			if l.status != 0 {
+				status = l.status
+			}
+		}
+		body, err := json.Marshal(v)
+		if err != nil {
+			s.failAPI(w, r, err)
+			return
+		}
+		h := w.Header()
+		h.Set("Content-Type", "application/json")
+		h.Set("Cache-Control", "no-store")
+		w.WriteHeader(status)
+		_, _ = w.Write(append(body, '\n'))
+	}
+}
+
+func (s *Server) failAPI(w http.ResponseWriter, r *http.Request, err error) {
+	if r.Context().Err() != nil {
+		return // nobody waits for the answer any more
+	}
+	p := explain(err)
+	if p.Status >= http.StatusInternalServerError {
+		s.Log.ErrorContext(r.Context(), "api call failed", "path", r.URL.Path, "error", err)
+	}
+	if p.Status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "5")
+	}
+	s.problem(w, r, p)
+}
+
+// list is a window into a list. columns name what a CSV of it has; they are keys
+// of its items as JSON.
+type list struct {
+	Items   any    `json:"items"`
+	Next    string `json:"next"`
+	columns []string
+	rows    func(yield func([]string))
+	name    string
+	status  int
+}
+
+// windowOf cuts a list that was asked for one row more than wanted.
+func windowOf[T any](items []T, limit int, at func(T) string) ([]T, string) {
+	if len(items) <= limit {
+		return items, ""
+	}
+	return items[:limit], at(items[limit-1])
+}
+
+// wantsCSV reports whether CSV is asked for: in the Accept header, or with
+// format=csv where a link cannot set one.
+func wantsCSV(r *http.Request) bool {
+	if f := r.URL.Query().Get("format"); f != "" {
+		return f == "csv"
+	}
+	for part := range strings.SplitSeq(r.Header.Get("Accept"), ",") {
+		kind, _, _ := strings.Cut(part, ";")
+		switch strings.TrimSpace(kind) {
+		case "text/csv":
+			return true
+		case "application/json":
+			return false
+		}
+	}
+	return false
+}
+
+// writeCSV writes a list with a header line. What spreadsheets would run as a
+// formula is made text: identifiers come from outside. The cursor of the next
+// window is in the Link header.
+func (s *Server) writeCSV(w http.ResponseWriter, r *http.Request, l *list) {
+	var b bytes.Buffer
+	c := csv.NewWriter(&b)
+	c.UseCRLF = true // RFC 4180
+	_ = c.Write(l.columns)
+	l.rows(func(row []string) {
+		for i, cell := range row {
+			row[i] = inert(cell)
+		}
+		_ = c.Write(row)
+	})
+	c.Flush()
+	if err := c.Error(); err != nil {
+		s.failAPI(w, r, err)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/csv; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Disposition", `attachment; filename="`+l.name+`.csv"`)
+	if l.Next != "" {
+		h.Set("Link", "<"+withParameter(r.URL, "cursor", l.Next)+`>; rel="next"`)
+	}
+	_, _ = w.Write(b.Bytes())
+}
+
+// inert keeps a cell from being taken for a formula. Numbers stay numbers.
+func inert(cell string) string {
+	if cell == "" || !strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
+		return cell
+	}
+	if _, err := inventory.ParseDecimal(cell); err == nil {
+		return cell
+	}
+	return "'" + cell
+}
+
+// Reading parameters.
+
+var badCursor = &badQuery{"cursor", "take it from \"next\" of the list before, as it is."}
+
+func limitOf(values url.Values) (int, error) {
+	text := values.Get("limit")
+	if text == "" {
+		return defaultLimit, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > maxLimit {
+		return 0, &badQuery{"limit", fmt.Sprintf("a number from 1 to %d.", maxLimit)}
+	}
+	return n, nil
+}
+
+func encodeCursor(c Cursor) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(c.At.UnixMicro(), 10) + "|" + c.ID))
+}
+
+func decodeCursor(text string) (Cursor, error) {
+	if text == "" {
+		return Cursor{}, nil
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil {
+		return Cursor{}, badCursor
+	}
+	at, id, ok := strings.Cut(string(raw), "|")
+	micros, err := strconv.ParseInt(at, 10, 64)
+	if err != nil || !ok {
+		return Cursor{}, badCursor
+	}
+	return Cursor{At: time.UnixMicro(micros).UTC(), ID: id}, nil
+}
+
+func pageOf(values url.Values) (Page, error) {
+	limit, err := limitOf(values)
+	if err != nil {
+		return Page{}, err
+	}
+	after, err := decodeCursor(values.Get("cursor"))
+	return Page{Limit: limit, After: after}, err
+}
+
+func instantOf(values url.Values, name string) (time.Time, error) {
+	text := values.Get(name)
+	if text == "" {
+		return time.Time{}, nil
+	}
+	for _, layout := range []string{time.RFC3339Nano, time.DateOnly} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t.UTC(), nil
+		}
+	}
+	return time.Time{}, &badQuery{name, "an instant is written 2026-11-23T10:02:54Z."}
+}
+
+// several splits the values of a parameter, given repeatedly or with commas, and
+// checks each against what is known; nothing known means anything goes.
+func several[T ~string](values url.Values, name string, known []T) ([]T, error) {
+	var out []T
+	for _, text := range values[name] {
+		for one := range strings.SplitSeq(text, ",") {
+			if one = strings.TrimSpace(one); one == "" {
+				continue
+			}
+			if known != nil && !slices.Contains(known, T(one)) {
+				return nil, &badQuery{name, fmt.Sprintf("%q is none of %s.", one, join(known))}
+			}
+			out = append(out, T(one))
+		}
+	}
+	return out, nil
+}
+
+func join[T ~string](list []T) string {
+	parts := make([]string, len(list))
+	for i, v := range list {
+		parts[i] = string(v)
+	}
+	return strings.Join(parts, ", ")
+}
+
+func lifecycleQuery(values url.Values) (q LifecycleQuery, err error) {
+	q = LifecycleQuery{
+		Key: values.Get("key"), Workflow: values.Get("workflow"), Location: values.Get("location"),
+		Register: values.Get("register"), Region: values.Get("region"), BusinessDate: values.Get("business_date"),
+		Item: values.Get("item"), Owner: values.Get("owner"),
+	}
+	states, err := several(values, "state", []inventory.State{inventory.StateOpen, inventory.StateClosed, "any"})
+	if err != nil {
+		return q, err
+	}
+	if len(states) == 1 && states[0] != "any" {
+		q.State = states[0]
+	}
+	if q.Verdicts, err = several(values, "verdict", inventory.Verdicts); err != nil {
+		return q, err
+	}
+	// Kinds of the contract that this build does not raise are found nowhere, and
+	// are no mistake.
+	if q.Findings, err = several[inventory.Kind](values, "finding", nil); err != nil {
+		return q, err
+	}
+	if q.From, err = instantOf(values, "from"); err != nil {
+		return q, err
+	}
+	if q.To, err = instantOf(values, "to"); err != nil {
+		return q, err
+	}
+	switch t := values.Get("time"); t {
+	case "", "occurred":
+	case "received":
+		q.ByReceived = true
+	default:
+		return q, &badQuery{"time", "occurred or received."}
+	}
+	q.Page, err = pageOf(values)
+	return q, err
+}
+
+func findingQuery(values url.Values) (q FindingQuery, err error) {
+	q = FindingQuery{
+		Cause: values.Get("cause"), Severity: values.Get("severity"), Owner: values.Get("owner"),
+		System: values.Get("system"), Step: values.Get("step"), Location: values.Get("location"),
+		Region: values.Get("region"), MappingVersion: values.Get("mapping_version"), Group: values.Get("group"),
+		LifecycleID: values.Get("correlation_id"),
+	}
+	if q.Kinds, err = several[inventory.Kind](values, "kind", nil); err != nil {
+		return q, err
+	}
+	switch state := values.Get("state"); state {
+	case "", "all":
+		q.State = ListedFindings
+	case "open", "closed", "any":
+		q.State = FindingStates(state)
+	default:
+		return q, &badQuery{"state", "open, closed or any; without it, open and closed ones that were not disproved."}
+	}
+	q.Page, err = pageOf(values)
+	return q, err
+}
+
+// Answers.
+
+func (s *Server) apiLifecycles(r *http.Request) (any, error) {
+	q, err := lifecycleQuery(r.URL.Query())
+	if err != nil {
+		return nil, err
+	}
+	limit := q.Page.Limit
+	q.Page.Limit++
+	rows, err := s.Reader.Lifecycles(r.Context(), q)
+	if err != nil {
+		return nil, err
+	}
+	return lifecycleList(rows, limit), nil
+}
+
+func lifecycleList(rows []inventory.Lifecycle, limit int) *list {
+	rows, next := windowOf(rows, limit, func(l inventory.Lifecycle) string { return encodeCursor(Cursor{l.StartedAt, l.ID}) })
+	items := make([]lifecycleJSON, len(rows))
+	for i := range rows {
+		items[i] = lifecycleOf(&rows[i])
+	}
+	return &list{
+		Items: items, Next: next, name: "lifecycles", columns: lifecycleColumns,
+		rows: func(yield func([]string)) {
+			for i := range items {
+				yield(items[i].row())
+			}
+		},
+	}
+}
+
+// apiLifecycle answers with the lifecycle of that id. Any key and any former id
+// redirects to it; a number several lifecycles carry is answered with all of
+// them and status 300.
+func (s *Server) apiLifecycle(r *http.Request) (any, error) {
+	id := r.PathValue("id")
+	l, err := s.lifecycle(r, id)
+	var several *severalError
+	switch {
+	case errors.As(err, &several):
+		rows := make([]inventory.Lifecycle, len(several.matches))
+		for i, m := range several.matches {
+			rows[i] = m.Lifecycle
+		}
+		many := lifecycleList(rows, len(rows))
+		many.status = http.StatusMultipleChoices
+		return many, nil
+	case err != nil:
+		return nil, err
+	case l.ID != id:
+		return nil, redirect("/api/v1/lifecycles/" + url.PathEscape(l.ID))
+	}
+	return lifecycleOf(&l), nil
+}
+
+// apiRaw gives back what a sender sent. Where one record id came with several
+// contents, content= picks one by its hash; the first received comes otherwise.
+func (s *Server) apiRaw(w http.ResponseWriter, r *http.Request) {
+	records, err := s.Reader.Raw(r.Context(), r.PathValue("id"))
+	if err != nil {
+		s.failAPI(w, r, err)
+		return
+	}
+	rec := &records[0]
+	if want := r.URL.Query().Get("content"); want != "" {
+		i := slices.IndexFunc(records, func(r inventory.Record) bool { return r.Content.String() == want })
+		if i < 0 {
+			s.failAPI(w, r, ErrNotFound)
+			return
+		}
+		rec = &records[i]
+	}
+	h := w.Header()
+	h.Set("Content-Type", orElse(rec.RawType, "application/octet-stream"))
+	h.Set("Content-Length", strconv.Itoa(len(rec.Raw)))
+	h.Set("Stocktrace-Received-At", rec.ReceivedAt.UTC().Format(time.RFC3339Nano))
+	h.Set("Stocktrace-Content", rec.Content.String())
+	h.Set("Stocktrace-Contents", strconv.Itoa(len(records)))
+	// Nothing a sender sent is shown as a page of ours.
+	h.Set("Content-Disposition", "attachment")
+	_, _ = w.Write(rec.Raw)
+}
+
+func (s *Server) apiFindings(r *http.Request) (any, error) {
+	q, err := findingQuery(r.URL.Query())
+	if err != nil {
+		return nil, err
+	}
+	q.Groups = q.Group == ""
+	switch g := r.URL.Query().Get("groups"); g {
+	case "", "with":
+	case "without":
+		q.Groups = false
+	default:
+		return nil, &badQuery{"groups", "with or without; without it, groups are listed among their members."}
+	}
+	limit := q.Page.Limit
+	q.Page.Limit++
+	rows, err := s.Reader.Findings(r.Context(), q)
+	if err != nil {
+		return nil, err
+	}
+	rows, next := windowOf(rows, limit, func(f Finding) string { return encodeCursor(Cursor{f.OpenedAt, f.ID}) })
+	items := make([]findingJSON, len(rows))
+	for i := range rows {
+		items[i] = findingOf(&rows[i].Finding, rows[i].Count)
+	}
+	return &list{
+		Items: items, Next: next, name: "findings", columns: findingColumns,
+		rows: func(yield func([]string)) {
+			for i := range items {
+				yield(items[i].row())
+			}
+		},
+	}, nil
+}
+
+func (s *Server) apiGroups(r *http.Request) (any, error) {
+	q, err := findingQuery(r.URL.Query())
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.Reader.Groups(r.Context(), q)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]groupJSON, len(rows))
+	for i := range rows {
+		items[i] = groupOf(&rows[i])
+	}
+	return &list{
+		Items: items, name: "groups", columns: groupColumns,
+		rows: func(yield func([]string)) {
+			for i := range items {
+				yield(items[i].row())
+			}
+		},
+	}, nil
+}
+
+func (s *Server) apiStoreDays(r *http.Request) (any, error) {
+	q, err := storeDayQuery(r.URL.Query())
+	if err != nil {
+		return nil, err
+	}
+	limit := q.Page.Limit
+	q.Page.Limit++
+	rows, err := s.Reader.StoreDays(r.Context(), q)
+	if err != nil {
+		return nil, err
+	}
+	rows, next := windowOf(rows, limit, encodeDayCursor)
+	items := make([]storeDayJSON, len(rows))
+	for i := range rows {
+		items[i] = storeDayOf(&rows[i])
+	}
+	return &list{
+		Items: items, Next: next, name: "store-days", columns: storeDayColumns,
+		rows: func(yield func([]string)) {
+			for i := range items {
+				yield(items[i].row())
+			}
+		},
+	}, nil
+}
+
+func (s *Server) apiObjectives(r *http.Request) (any, error) {
+	rows, err := s.Objectives(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	items := make([]objectiveJSON, len(rows))
+	for i := range rows {
+		items[i] = objectiveOf(&rows[i])
+	}
+	return &list{
+		Items: items, name: "objectives", columns: objectiveColumns,
+		rows: func(yield func([]string)) {
+			for i := range items {
+				yield(items[i].row())
+			}
+		},
+	}, nil
+}
+
+func (s *Server) apiIncidents(r *http.Request) (any, error) {
+	limit, err := limitOf(r.URL.Query())
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.Reader.Incidents(r.Context(), limit)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]incidentJSON, len(rows))
+	for i := range rows {
+		items[i] = incidentOf(&rows[i])
+	}
+	return &list{
+		Items: items, name: "incidents", columns: incidentColumns,
+		rows: func(yield func([]string)) {
+			for i := range items {
+				yield(items[i].row())
+			}
+		},
+	}, nil
+}
+
+// apiMetrics gives numbers with their denominators: by step how many passed,
+// wait and are stuck, and how long it takes; by system what was received and
+// failed.
+func (s *Server) apiMetrics(r *http.Request) (any, error) {
+	values := r.URL.Query()
+	until := s.Clock.Now()
+	from, err := instantOf(values, "from")
+	if err != nil {
+		return nil, err
+	}
+	if to, err := instantOf(values, "to"); err != nil {
+		return nil, err
+	} else if !to.IsZero() {
+		until = to
+	}
+	if from.IsZero() {
+		from = until.Add(-24 * time.Hour)
+	}
+	switch by := values.Get("by"); by {
+	case "", "step":
+		hops, err := s.Reader.Hops(r.Context(), from, until)
+		if err != nil {
+			return nil, err
+		}
+		items := make([]stepMetricJSON, len(hops))
+		for i := range hops {
+			items[i] = stepMetricOf(&hops[i])
+		}
+		return &list{
+			Items: items, name: "metrics-by-step", columns: stepMetricColumns,
+			rows: func(yield func([]string)) {
+				for i := range items {
+					yield(items[i].row())
+				}
+			},
+		}, nil
+	case "system":
+		sources, err := s.Reader.Sources(r.Context(), from, until)
+		if err != nil {
+			return nil, err
+		}
+		items := make([]systemMetricJSON, len(sources))
+		for i := range sources {
+			items[i] = systemMetricOf(&sources[i])
+		}
+		return &list{
+			Items: items, name: "metrics-by-system", columns: systemMetricColumns,
+			rows: func(yield func([]string)) {
+				for i := range items {
+					yield(items[i].row())
+				}
+			},
+		}, nil
+	default:
+		return nil, &badQuery{"by", "step or system."}
+	}
+}
+
+func (s *Server) apiQuarantine(r *http.Request) (any, error) {
+	page, err := pageOf(r.URL.Query())
+	if err != nil {
+		return nil, err
+	}
+	limit := page.Limit
+	page.Limit++
+	rows, err := s.Reader.Quarantine(r.Context(), QuarantineQuery{Reason: r.URL.Query().Get("reason"), Page: page})
+	if err != nil {
+		return nil, err
+	}
+	rows, next := windowOf(rows, limit, func(q inventory.Quarantined) string { return encodeCursor(Cursor{q.ReceivedAt, q.ID}) })
+	items := make([]quarantinedJSON, len(rows))
+	for i := range rows {
+		items[i] = quarantinedOf(&rows[i])
+	}
+	return &list{
+		Items: items, Next: next, name: "quarantine", columns: quarantinedColumns,
+		rows: func(yield func([]string)) {
+			for i := range items {
+				yield(items[i].row())
+			}
+		},
+	}, nil
+}
+
+func (s *Server) apiStatus(r *http.Request) (any, error) {
+	return statusOf(s.Status(r.Context()), s.Clock.Now(), s.Version), nil
+}
+
+// number is a float that may be unknown: NaN is null.
+type number float64
+
+// MarshalJSON implements [json.Marshaler].
+func (n number) MarshalJSON() ([]byte, error) {
+	if f := float64(n); math.IsNaN(f) || math.IsInf(f, 0) {
+		return []byte("null"), nil
+	}
+	return strconv.AppendFloat(nil, float64(n), 'g', 8, 64), nil
+}

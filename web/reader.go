@@ -1,0 +1,347 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/stocktrace/stocktrace/inventory"
+)
+
+// Errors a [Reader] wraps, so that pages and API answer what happened.
+var (
+	// ErrNotFound: nothing is known under that id.
+	ErrNotFound = errors.New("not found")
+	// ErrUnavailable: the database cannot answer now; asking again may help.
+	ErrUnavailable = errors.New("unavailable")
+)
+
+// Reader answers what pages and API ask of the memory. Every answer counts each
+// lifecycle and finding once, in its newest version, and leaves out what moved
+// away or merged. Methods may be called from several goroutines. Errors wrap
+// [ErrNotFound] or [ErrUnavailable] where one of them is the reason.
+type Reader interface {
+	// Search returns the lifecycles that carry a key matching what a person
+	// typed: any identifier, padded or not, a receipt with or without store and
+	// register, a lifecycle's id or a former id. Newest first, at most limit.
+	Search(ctx context.Context, text string, limit int) ([]Match, error)
+	// Lifecycle returns the lifecycle of that id with its findings, or
+	// ErrNotFound.
+	Lifecycle(ctx context.Context, id string) (inventory.Lifecycle, error)
+	// Records returns the records the lifecycle was stitched from, in order of
+	// first receipt, without their raw bytes.
+	Records(ctx context.Context, l *inventory.Lifecycle) ([]inventory.Record, error)
+	// Raw returns the records of that id with their raw bytes, first received
+	// first: several only where one id came with different contents. ErrNotFound
+	// where there is none.
+	Raw(ctx context.Context, recordID string) ([]inventory.Record, error)
+
+	// Lifecycles lists lifecycles with their findings, newest start first.
+	Lifecycles(ctx context.Context, q LifecycleQuery) ([]inventory.Lifecycle, error)
+	// Findings lists findings, last opened first. Where q.Groups asks for it,
+	// groups of two and more stand among their members as rows of their own:
+	// LifecycleID empty, ID the group's, Count their number.
+	Findings(ctx context.Context, q FindingQuery) ([]Finding, error)
+	// Groups lists causes, worst first: findings that have the cause in common,
+	// counted and summed.
+	Groups(ctx context.Context, q FindingQuery) ([]Group, error)
+	// StoreDays lists sales by location and business date, newest date first.
+	StoreDays(ctx context.Context, q StoreDayQuery) ([]StoreDay, error)
+
+	// Hops says of every step how the lifecycles started in [since, until) went
+	// through it.
+	Hops(ctx context.Context, since, until time.Time) ([]Hop, error)
+	// Sources says of every system ever heard what was received from it in
+	// [since, until), when it was last heard and how far its evidence reaches.
+	Sources(ctx context.Context, since, until time.Time) ([]Source, error)
+	// Incidents lists incidents, firing ones first, newest first.
+	Incidents(ctx context.Context, limit int) ([]Incident, error)
+	// Quarantine lists what could not be read, newest first.
+	Quarantine(ctx context.Context, q QuarantineQuery) ([]inventory.Quarantined, error)
+	// Facets lists the values filters offer: those that occur.
+	Facets(ctx context.Context) (Facets, error)
+}
+
+// Page is a window into a list. After is the last row already given; the zero
+// Cursor starts at the top. Because rows are ordered by what does not change
+// when data arrives, a list walked with cursors neither repeats nor skips rows
+// that existed when the walk began.
+type Page struct {
+	Limit int
+	After Cursor
+}
+
+// Cursor is a row's place in its list.
+type Cursor struct {
+	At time.Time
+	ID string
+}
+
+// IsZero reports whether c is the top of the list.
+func (c Cursor) IsZero() bool { return c.ID == "" && c.At.IsZero() }
+
+// LifecycleQuery filters lifecycles; empty fields filter nothing. Several values
+// of one field mean any of them.
+type LifecycleQuery struct {
+	Key          string // any key, as in Search
+	Workflow     string
+	State        inventory.State
+	Verdicts     []inventory.Verdict
+	Location     string // padded or not
+	Register     string
+	Region       string
+	BusinessDate string // YYYY-MM-DD; NoDate for those that gave none
+	Item         string
+	Findings     []inventory.Kind // with an open finding of one of these kinds
+	Owner        string
+	// From and To bound the start of the lifecycle, or the arrival of its newest
+	// record where ByReceived is set: From inclusive, To exclusive.
+	From, To   time.Time
+	ByReceived bool
+	Page       Page
+}
+
+// NoDate asks for lifecycles without a business date: it is data, never
+// derived, so it may be missing.
+const NoDate = "none"
+
+// FindingQuery filters findings; empty fields filter nothing.
+type FindingQuery struct {
+	Kinds          []inventory.Kind
+	Cause          string
+	Severity       string
+	State          FindingStates
+	Owner          string
+	System         string
+	Step           string
+	Location       string
+	Region         string
+	MappingVersion string
+	Group          string
+	LifecycleID    string
+	// Groups adds rows for groups of two and more to the list.
+	Groups bool
+	Page   Page
+}
+
+// FindingStates selects findings by their life.
+type FindingStates string
+
+// Selections of finding states.
+const (
+	// ListedFindings are open and closed ones, without the disproved.
+	ListedFindings FindingStates = ""
+	OpenFindings   FindingStates = "open"
+	ClosedFindings FindingStates = "closed"
+	// AnyFindings includes disproved ones.
+	AnyFindings FindingStates = "any"
+)
+
+// Finding is a finding, or a group of Count findings standing as one.
+type Finding struct {
+	inventory.Finding
+	Count int
+}
+
+// Group is one cause and what it reaches.
+type Group struct {
+	ID       string
+	Kind     inventory.Kind
+	Cause    inventory.Cause
+	Severity inventory.Severity
+	Title    string
+	// Sentence is that of one member, Value what they have in common besides kind
+	// and hop: an unmapped item, an error.
+	Sentence, Action        string
+	System, Step            string
+	ErrorCode, Field, Value string
+	MappingVersion          string
+	Owner, Runbook          string
+	Count, Open             int
+	Locations               int
+	Location                string // the only one, or empty
+	Regions                 []string
+	Units                   []inventory.Quantity
+	Values                  []inventory.Amount
+	FirstOccurredAt         time.Time
+	FirstOpenedAt           time.Time
+	LastOpenedAt            time.Time
+	LastClosedAt            time.Time // zero while any is open
+	LifecycleID             string    // of the only member, or empty
+}
+
+// StoreDayQuery filters store-days. From and To are business dates, inclusive.
+type StoreDayQuery struct {
+	Location string
+	Region   string
+	From, To string
+	// Wrong leaves out days on which everything went right.
+	Wrong bool
+	Page  StoreDayPage
+}
+
+// StoreDayPage is a window into the store-days, which are ordered by business
+// date, newest first, then location.
+type StoreDayPage struct {
+	Limit         int
+	AfterDate     string
+	AfterLocation string
+}
+
+// StoreDay is what became of one location's sales of one business date. Every
+// sale is counted in exactly one of Posted, Open, Wrong, Unknown and NotOwed.
+type StoreDay struct {
+	Location     string
+	Region       string
+	BusinessDate string
+	Sold         int
+	Posted       int // complete, also late
+	Late         int // of Posted
+	Open         int // not due yet
+	Wrong        int // overdue, failed, stalled or conflicted
+	Unknown      int // the ERP's evidence does not reach that far yet
+	NotOwed      int // nothing to post: services only, withdrawn
+	Units        []inventory.Quantity
+	LastSaleAt   time.Time
+}
+
+// Hop is a step as lifecycles went through it.
+type Hop struct {
+	System, Step string
+	// Passed counts lifecycles in which it succeeded, Waiting those in which it
+	// is owed and not due, Stuck those in which it has an open finding (of any
+	// age).
+	Passed, Waiting, Stuck int
+	// P50 and P99 are the times from the start of the lifecycle to the step.
+	P50, P99 time.Duration
+	// Limit is its usual deadline.
+	Limit time.Duration
+}
+
+// Source is a system as we hear it.
+type Source struct {
+	System   string
+	Events   int
+	Failures int // failed, rejected and dead-lettered
+	LastAt   time.Time
+	// Lag is the median from occurring to reaching us, LagP99 its tail.
+	Lag, LagP99 time.Duration
+	// CompleteThrough is the least watermark of its feeds; zero where it sends
+	// none.
+	CompleteThrough time.Time
+	Feeds           int
+}
+
+// Incident is what on-call was told.
+type Incident struct {
+	ID        string
+	Firing    bool
+	Title     string
+	Summary   string
+	Severity  inventory.Severity
+	Owner     string
+	Runbook   string
+	OpenedAt  time.Time
+	UpdatedAt time.Time
+	ClosedAt  time.Time
+	Count     int
+	Locations int
+	Regions   []string
+	Units     []inventory.Quantity
+	Values    []inventory.Amount
+	// Group is the finding group behind it; empty for a burning objective.
+	Group string
+}
+
+// Match is a lifecycle found by a key.
+type Match struct {
+	Lifecycle inventory.Lifecycle // without steps, lines and findings
+	// Names are the keys that matched, such as receipt or erp_document.
+	Names []string
+}
+
+// QuarantineQuery filters the quarantine.
+type QuarantineQuery struct {
+	Reason string
+	Page   Page
+}
+
+// Facets are the values that occur, sorted.
+type Facets struct {
+	Workflows, Regions, Systems, Owners, Causes []string
+	Kinds                                       []inventory.Kind
+}
+
+// Objective is a promise and how it is kept.
+type Objective struct {
+	Name     string
+	Title    string
+	Sentence string
+	Owner    string
+	Target   float64 // 0.995
+	Window   time.Duration
+	// Good, Bad, Unknown and Pending count lifecycles of the window. Unknown ones
+	// stand apart: neither kept nor broken.
+	Good, Bad, Unknown, Pending int
+	Attainment                  float64 // good / (good + bad); NaN with none
+	BudgetLeft                  float64 // 1 untouched, 0 used up, negative overdrawn
+	Burns                       []Burn
+	Regions                     []Slice
+	Stores                      []Slice // the worst
+	Trend                       []Point // by day, oldest first
+	// Alert is page, ticket or empty.
+	Alert string
+}
+
+// Burn is how fast the budget is used over a window: 1 uses it up exactly at
+// the end of the objective's window.
+type Burn struct {
+	Window time.Duration
+	Rate   float64 // NaN without data
+	Limit  float64 // above it an alert is due
+}
+
+// Slice is an objective over one region or store.
+type Slice struct {
+	Name               string
+	Good, Bad, Unknown int
+	Attainment         float64
+	BudgetLeft         float64
+	Burn               float64 // over the last hour; NaN without data
+}
+
+// Point is an objective over one day.
+type Point struct {
+	At        time.Time
+	Good, Bad int
+}
+
+// Status is how our own pipeline does.
+type Status struct {
+	// Through is the time up to which everything received has been judged; zero
+	// where that is not known.
+	Through time.Time
+	// Log says how the durable log does.
+	Log LogState
+	// Detail is the sentence behind a Log that is not fine.
+	Detail string
+	// Backlog counts messages accepted and not yet processed.
+	Backlog uint64
+	// Unowned counts partitions nobody processes.
+	Unowned int
+	// DiskUsed is the share of the data disk in use; zero where unknown.
+	DiskUsed float64
+	// Simulated is set where the estate is not real; Speed is its clock's.
+	Simulated bool
+	Speed     float64
+}
+
+// LogState is how the durable log does.
+type LogState string
+
+// Log states.
+const (
+	LogFine        LogState = ""
+	LogFull        LogState = "full"
+	LogUnreachable LogState = "unreachable"
+)

@@ -1,0 +1,66 @@
+package web
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// shared lets everyone who looks at the same page at the same time have the
+// same answer: asked once, kept for a moment. An answer that was expensive is
+// kept longer, so that open pages never take more than a tenth of the database.
+type shared struct {
+	least time.Duration
+
+	mu      sync.Mutex
+	answers map[string]*answer
+}
+
+type answer struct {
+	done    chan struct{}
+	value   any
+	err     error
+	expires time.Time // zero while being asked
+}
+
+func newShared(least time.Duration) *shared {
+	return &shared{least: least, answers: map[string]*answer{}}
+}
+
+// once returns the answer kept under name, or asks. Errors are not kept.
+func once[T any](ctx context.Context, s *shared, name string, ask func(context.Context) (T, error)) (T, error) {
+	var zero T
+	now := time.Now()
+	s.mu.Lock()
+	a := s.answers[name]
+	if a == nil || (!a.expires.IsZero() && now.After(a.expires)) {
+		a = &answer{done: make(chan struct{})}
+		s.answers[name] = a
+		s.mu.Unlock()
+		// The asking outlives the request that caused it: others wait for it too.
+		asked, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+		go func() {
+			defer cancel()
+			value, err := ask(asked)
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			a.value, a.err = value, err
+			a.expires = time.Now().Add(max(s.least, 10*time.Since(now)))
+			if err != nil {
+				delete(s.answers, name)
+			}
+			close(a.done)
+		}()
+	} else {
+		s.mu.Unlock()
+	}
+	select {
+	case <-ctx.Done():
+		return zero, ctx.Err()
+	case <-a.done:
+	}
+	if a.err != nil {
+		return zero, a.err
+	}
+	return a.value.(T), nil
+}
