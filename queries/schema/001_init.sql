@@ -1,13 +1,16 @@
 -- Events: one raw row per (record id, content). The entry key is a pure function
 -- of the record, so all records of a lifecycle lie together under its keys.
--- Merges keep the row that entered the log first.
+-- Merges keep the row that entered the log first: the highest precedence is the
+-- lowest position.
 CREATE TABLE IF NOT EXISTS events
 (
     entry_key      String CODEC(ZSTD(1)),
     record_id      String CODEC(ZSTD(1)),
     content        FixedString(16),
     partition      UInt16,
-    position       UInt64 CODEC(Delta, ZSTD(1)),
+    precedence     UInt64 CODEC(Delta, ZSTD(1)),
+    position       UInt64 ALIAS bitNot(precedence),
+    identity_hash  UInt64 CODEC(NONE), -- of (record id, content), for the cold filter
     received_at    DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
     occurred_at    DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
     transport      LowCardinality(String),
@@ -25,39 +28,41 @@ CREATE TABLE IF NOT EXISTS events
     trace_id       String CODEC(ZSTD(1)),
     mapping_version LowCardinality(String),
     error_code     LowCardinality(String),
-    keys           Array(String) CODEC(ZSTD(1)),
+    keys           Array(String) CODEC(ZSTD(1)), -- name:value as sent, without correlation and trace id
     -- body is the canonical event in the log's own versioned protobuf form: what
     -- the engine reads back. raw is what the sender sent.
     body           String CODEC(ZSTD(3)),
     raw            String CODEC(ZSTD(3)),
     raw_type       LowCardinality(String),
-    INDEX by_record record_id TYPE bloom_filter(0.001) GRANULARITY 1,
+    INDEX by_record record_id TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX by_trace trace_id TYPE bloom_filter(0.01) GRANULARITY 1
 )
-ENGINE = ReplacingMergeTree
+ENGINE = ReplacingMergeTree(precedence)
 PARTITION BY toYYYYMM(received_at)
 ORDER BY (entry_key, record_id, content)
-SETTINGS non_replicated_deduplication_window = 1000,
+SETTINGS index_granularity = 1024, non_replicated_deduplication_window = 1000,
     min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1,
     fsync_after_insert = 1, fsync_part_directory = 1, old_parts_lifetime = 3600;
 
--- Bindings: what each partition knows of the component a key belongs to.
+-- Bindings: what each partition knows of the component a key belongs to. They are
+-- kept for ever: a key that comes back after years still has its home.
 CREATE TABLE IF NOT EXISTS bindings
 (
-    key       String CODEC(ZSTD(1)),
     partition UInt16,
+    key       String CODEC(ZSTD(1)),
     root      String CODEC(ZSTD(1)),
-    key_hash  UInt64 CODEC(NONE),
-    version   UInt128 CODEC(ZSTD(1)),
-    written_at DateTime DEFAULT now() CODEC(Delta, ZSTD(1))
+    key_hash  UInt64 CODEC(NONE), -- for the cold filter
+    version   UInt128 CODEC(ZSTD(1)) -- lease epoch in the high half, revision in the low half
 )
 ENGINE = ReplacingMergeTree(version)
-ORDER BY (key, partition)
-SETTINGS non_replicated_deduplication_window = 1000,
+ORDER BY (partition, key)
+SETTINGS index_granularity = 1024, non_replicated_deduplication_window = 1000,
     min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1,
     fsync_after_insert = 1, fsync_part_directory = 1, old_parts_lifetime = 3600;
 
 -- Lifecycles: the newest row per (id, home partition) that is not deleted.
+-- written_at is what retention counts from: a tombstone must outlive what it
+-- buries, whatever times its lifecycle names.
 CREATE TABLE IF NOT EXISTS lifecycles
 (
     id             String CODEC(ZSTD(1)),
@@ -66,6 +71,7 @@ CREATE TABLE IF NOT EXISTS lifecycles
     version        UInt128 CODEC(ZSTD(1)),
     deleted        UInt8,
     position       UInt64 CODEC(Delta, ZSTD(1)),
+    written_at     DateTime DEFAULT now() CODEC(Delta, ZSTD(1)),
     computed_at    DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
     rule_version   LowCardinality(String),
     fact_position  UInt64 CODEC(Delta, ZSTD(1)),
@@ -101,13 +107,14 @@ CREATE TABLE IF NOT EXISTS lifecycles
         limit_ms   Int64
     ),
     detail         String CODEC(ZSTD(3)),                      -- JSON: keys, steps, lines, units, values, related, record ids, awaits
+    INDEX by_component component TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX by_started started_at TYPE minmax GRANULARITY 1,
     INDEX by_updated updated_at TYPE minmax GRANULARITY 1,
     INDEX by_item items TYPE bloom_filter(0.01) GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree(version)
 ORDER BY (id, partition)
-SETTINGS non_replicated_deduplication_window = 1000,
+SETTINGS index_granularity = 1024, non_replicated_deduplication_window = 1000,
     min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1,
     fsync_after_insert = 1, fsync_part_directory = 1, old_parts_lifetime = 3600;
 
@@ -118,11 +125,12 @@ CREATE TABLE IF NOT EXISTS lifecycle_keys
     name         LowCardinality(String),
     lifecycle_id String CODEC(ZSTD(1)),
     partition    UInt16,
-    seen_at      DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1))
+    seen_at      DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    written_at   DateTime DEFAULT now() CODEC(Delta, ZSTD(1))
 )
 ENGINE = ReplacingMergeTree
 ORDER BY (search, name, lifecycle_id, partition)
-SETTINGS non_replicated_deduplication_window = 1000,
+SETTINGS index_granularity = 1024, non_replicated_deduplication_window = 1000,
     min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1,
     fsync_after_insert = 1, fsync_part_directory = 1, old_parts_lifetime = 3600;
 
@@ -130,6 +138,7 @@ CREATE TABLE IF NOT EXISTS findings
 (
     id                String CODEC(ZSTD(1)),
     partition         UInt16,
+    component         String CODEC(ZSTD(1)), -- of its lifecycle; empty for a finding about a feed
     version           UInt128 CODEC(ZSTD(1)),
     deleted           UInt8,
     kind              LowCardinality(String),
@@ -159,11 +168,14 @@ CREATE TABLE IF NOT EXISTS findings
     action            LowCardinality(String),
     units             Array(Tuple(uom String, quantity Decimal(38, 9))),
     amounts           Array(Tuple(currency String, basis String, amount Decimal(38, 9))),
-    evidence          Array(String) CODEC(ZSTD(1))
+    evidence          Array(String) CODEC(ZSTD(1)),
+    written_at        DateTime DEFAULT now() CODEC(Delta, ZSTD(1)),
+    INDEX by_component component TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX by_lifecycle lifecycle_id TYPE bloom_filter(0.01) GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree(version)
 ORDER BY (id, partition)
-SETTINGS non_replicated_deduplication_window = 1000,
+SETTINGS index_granularity = 1024, non_replicated_deduplication_window = 1000,
     min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1,
     fsync_after_insert = 1, fsync_part_directory = 1, old_parts_lifetime = 3600;
 
@@ -178,7 +190,8 @@ CREATE TABLE IF NOT EXISTS facts
     location         LowCardinality(String),
     complete_through DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
     extract          String CODEC(ZSTD(1)),
-    records          Int64
+    records          Int64,
+    INDEX by_received received_at TYPE minmax GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree
 ORDER BY (position, record_id)

@@ -1,0 +1,274 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/ClickHouse/ch-go/proto"
+	"github.com/ClickHouse/clickhouse-go/v2"
+
+	"github.com/stocktrace/stocktrace/queries"
+)
+
+// block is the columns of one table, being filled.
+type block[T any] interface {
+	add(row *T)
+	columns() proto.Input
+}
+
+// appender writes rows to one table. Callers that come while an insert runs, or
+// shortly after one began, share the next: what costs the database is the number
+// of inserts, not of rows.
+//
+//	caller ─┐                    ┌─▶ caller
+//	caller ─┼─ waiting ── insert ┼─▶ caller     durable, or the insert's error
+//	caller ─┘                    └─▶ caller
+type appender[T any] struct {
+	insert  queries.Query
+	compare func(a, b *T) int // the table's order
+	into    inserter
+
+	mu      sync.Mutex
+	waiting []*request[T]
+	running bool // a goroutine is inserting
+	began   time.Time
+
+	// What follows belongs to the inserting goroutine.
+	block block[T]
+	order []*T
+	buf   proto.Buffer
+}
+
+// inserter is the part of the store an appender needs.
+type inserter struct {
+	send     func(ctx context.Context, q queries.Query, token string, block []byte) error
+	interval time.Duration   // between the beginnings of two inserts
+	closing  context.Context // ends when no more rows are taken
+	base     context.Context // ends when nothing waits for inserts any more
+	tasks    *sync.WaitGroup
+}
+
+// request is the rows of one caller.
+type request[T any] struct {
+	rows []T
+	ctx  context.Context
+	done chan error // buffered
+}
+
+// maxRows bounds what different callers' rows are put together into.
+const maxRows = 50_000
+
+// keepBlock is how large an encoded block may be for its memory to be kept.
+const keepBlock = 32 << 20
+
+// write returns when the rows are durable. They must not change until then.
+func (a *appender[T]) write(ctx context.Context, rows []T) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	r := &request[T]{rows: rows, ctx: ctx, done: make(chan error, 1)}
+	a.mu.Lock()
+	if a.into.closing.Err() != nil {
+		a.mu.Unlock()
+		return ErrClosed
+	}
+	a.waiting = append(a.waiting, r)
+	if !a.running {
+		a.running = true
+		a.into.tasks.Go(a.run)
+	}
+	a.mu.Unlock()
+
+	select {
+	case err := <-r.done:
+		return err
+	case <-ctx.Done():
+	}
+	a.mu.Lock()
+	i := slices.Index(a.waiting, r)
+	if i >= 0 {
+		a.waiting = slices.Delete(a.waiting, i, i+1)
+	}
+	a.mu.Unlock()
+	if i >= 0 {
+		return ctx.Err()
+	}
+	// The rows are being read. Their insert ends with the last of those who wait
+	// for it.
+	return <-r.done
+}
+
+// run inserts until nobody waits.
+func (a *appender[T]) run() {
+	for {
+		a.mu.Lock()
+		wait := a.into.interval - time.Since(a.began)
+		if len(a.waiting) == 0 {
+			a.running = false
+			a.mu.Unlock()
+			return
+		}
+		a.mu.Unlock()
+		if wait > 0 {
+			timer := time.NewTimer(wait)
+			select {
+			case <-timer.C:
+			case <-a.into.closing.Done(): // no more callers will come
+				timer.Stop()
+			}
+		}
+		a.mu.Lock()
+		n, rows := 0, 0
+		for n < len(a.waiting) && (n == 0 || rows+len(a.waiting[n].rows) <= maxRows) {
+			rows += len(a.waiting[n].rows)
+			n++
+		}
+		batch := slices.Clone(a.waiting[:n])
+		a.waiting = slices.Delete(a.waiting, 0, n)
+		a.began = time.Now()
+		a.mu.Unlock()
+
+		err := a.flush(batch)
+		for _, r := range batch {
+			r.done <- err
+		}
+	}
+}
+
+// flush inserts the rows of a batch as one block.
+func (a *appender[T]) flush(batch []*request[T]) error {
+	ctx, cancel := context.WithCancel(a.into.base)
+	defer cancel()
+	// An insert nobody waits for any more is given up.
+	var left sync.WaitGroup
+	left.Add(len(batch))
+	for _, r := range batch {
+		stop := context.AfterFunc(r.ctx, left.Done)
+		defer func() {
+			if stop() {
+				left.Done()
+			}
+		}()
+	}
+	go func() {
+		left.Wait()
+		cancel()
+	}()
+
+	a.order = a.order[:0]
+	for _, r := range batch {
+		for i := range r.rows {
+			a.order = append(a.order, &r.rows[i])
+		}
+	}
+	// The table's order saves the database the sorting.
+	slices.SortStableFunc(a.order, a.compare)
+	columns := a.block.columns()
+	columns.Reset()
+	for _, row := range a.order {
+		a.block.add(row)
+	}
+	clear(a.order)
+	a.buf.Reset()
+	header := proto.Block{Columns: len(columns), Rows: len(a.order)}
+	if err := header.EncodeBlock(&a.buf, 0, columns); err != nil {
+		return fmt.Errorf("%s: encode: %w", a.insert.Name, err)
+	}
+	columns.Reset()
+	sum := sha256.Sum256(a.buf.Buf)
+	err := a.into.send(ctx, a.insert, hex.EncodeToString(sum[:16]), a.buf.Buf)
+	if cap(a.buf.Buf) > keepBlock {
+		a.buf.Buf = nil
+	}
+	if err != nil && a.into.base.Err() != nil {
+		return ErrClosed
+	}
+	return err
+}
+
+// attempts is how often an insert is tried before its caller is told.
+const attempts = 4
+
+// send inserts one encoded block. The token makes the server recognise a block
+// it has already taken when the answer was lost on the way; without the token
+// the rows would be there twice, which no count sees either.
+func (s *Store) send(ctx context.Context, q queries.Query, token string, data []byte) error {
+	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{
+		"log_comment":                q.Name,
+		"async_insert":               0,
+		"insert_deduplication_token": token,
+	}))
+	pause := 50 * time.Millisecond
+	for attempt := 1; ; attempt++ {
+		err := s.conn.InsertFormat(ctx, "Native", q.SQL, bytes.NewReader(data))
+		if err == nil {
+			return nil
+		}
+		if attempt == attempts || !transient(err) || ctx.Err() != nil {
+			return fmt.Errorf("%s: %w", q.Name, err)
+		}
+		s.log.LogAttrs(ctx, slog.LevelWarn, "insert failed, trying again",
+			slog.String("statement", q.Name), slog.Int("attempt", attempt), slog.Any("error", err))
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return fmt.Errorf("%s: %w", q.Name, err)
+		}
+		pause *= 4
+	}
+}
+
+// transientCodes are the exceptions of ClickHouse after which the same insert
+// may succeed.
+var transientCodes = []int32{
+	159, // TIMEOUT_EXCEEDED
+	164, // READONLY, while a replica recovers
+	202, // TOO_MANY_SIMULTANEOUS_QUERIES
+	209, // SOCKET_TIMEOUT
+	210, // NETWORK_ERROR
+	236, // ABORTED
+	241, // MEMORY_LIMIT_EXCEEDED
+	242, // TABLE_IS_READ_ONLY
+	252, // TOO_MANY_PARTS
+	285, // TOO_FEW_LIVE_REPLICAS
+	319, // UNKNOWN_STATUS_OF_INSERT
+	999, // KEEPER_EXCEPTION
+}
+
+// transient reports whether the same statement may succeed a moment later.
+func transient(err error) bool {
+	if exception, ok := errors.AsType[*clickhouse.Exception](err); ok {
+		return slices.Contains(transientCodes, exception.Code)
+	}
+	if answer, ok := errors.AsType[*clickhouse.HTTPError](err); ok {
+		return answer.StatusCode >= 500 || answer.StatusCode == 429
+	}
+	if _, ok := errors.AsType[net.Error](err); ok {
+		return true
+	}
+	for _, target := range []error{
+		io.EOF, io.ErrUnexpectedEOF, syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.EPIPE,
+		clickhouse.ErrAcquireConnTimeout,
+	} {
+		if errors.Is(err, target) {
+			return true
+		}
+	}
+	return false
+}

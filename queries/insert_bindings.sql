@@ -1,0 +1,1 @@
+INSERT INTO bindings (partition, key, root, key_hash, version)

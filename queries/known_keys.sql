@@ -1,0 +1,1 @@
+SELECT key_hash FROM bindings WHERE partition = {partition:UInt16}

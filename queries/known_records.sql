@@ -1,0 +1,1 @@
+SELECT identity_hash FROM events WHERE partition = {partition:UInt16}

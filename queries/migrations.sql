@@ -1,0 +1,1 @@
+SELECT DISTINCT number, name FROM schema_migrations ORDER BY number
