@@ -1,0 +1,85 @@
+package canonical
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/stocktrace/stocktrace/inventory"
+)
+
+// MaxEvent is the largest single event, in bytes as sent. A message of the log
+// holds at most 8 MiB, and an event may stand in it twice: raw, and in fields.
+const MaxEvent = 1 << 20
+
+// MaxQuarantined is how many bytes of what cannot be read are kept. More than
+// this is possible only by raising the limit on requests; the rest is cut off
+// and the entry says so.
+const MaxQuarantined = 4 << 20
+
+// Batch is what became of one request.
+type Batch struct {
+	// Records are the events that could be read, in the order they were sent.
+	Records []inventory.Record
+	// Rejected are those that could not.
+	Rejected []Rejected
+	// Foreign counts spans and log records that do not speak of inventory.
+	Foreign int
+}
+
+// Rejected is an event that could not be read, and where in its request it was.
+type Rejected struct {
+	Index int
+	inventory.Quarantined
+}
+
+func (b *Batch) reject(index int, q inventory.Quarantined) {
+	b.Rejected = append(b.Rejected, Rejected{index, q})
+}
+
+// Quarantined returns the entries for the quarantine.
+func (b *Batch) Quarantined() []inventory.Quarantined {
+	entries := make([]inventory.Quarantined, len(b.Rejected))
+	for i, r := range b.Rejected {
+		entries[i] = r.Quarantined
+	}
+	return entries
+}
+
+func errOversized(size int) error {
+	return &Error{Oversized, "", fmt.Sprintf("is %d bytes, more than the %d one event may have: split it", size, MaxEvent)}
+}
+
+func quarantined(transport, contentType, source string, raw []byte, err error, receivedAt time.Time) inventory.Quarantined {
+	why := Error{Reason: Unreadable, Detail: err.Error()}
+	var e *Error
+	if errors.As(err, &e) {
+		why = *e
+	}
+	if len(raw) > MaxQuarantined {
+		why.Detail += fmt.Sprintf(" (%d bytes, of which the first %d are kept)", len(raw), MaxQuarantined)
+		raw = raw[:MaxQuarantined]
+	}
+	return inventory.Quarantined{
+		ID:         quarantineID(transport, source, why.Pointer, raw),
+		ReceivedAt: receivedAt, Source: source, Transport: transport, ContentType: contentType,
+		Reason: why.Reason, Pointer: why.Pointer, Detail: why.Detail, Raw: raw,
+	}
+}
+
+// quarantineID hashes what was rejected and where, so that what a sender
+// repeats is recognised as the same.
+func quarantineID(transport, source, pointer string, raw []byte) string {
+	h := sha256.New()
+	var size [8]byte
+	for _, part := range [][]byte{[]byte(transport), []byte(source), []byte(pointer), raw} {
+		binary.BigEndian.PutUint64(size[:], uint64(len(part)))
+		_, _ = h.Write(size[:])
+		_, _ = h.Write(part)
+	}
+	var id inventory.Hash
+	copy(id[:], h.Sum(nil))
+	return id.String()
+}

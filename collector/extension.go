@@ -1,0 +1,320 @@
+package collector
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/extension"
+	"go.opentelemetry.io/collector/extension/extensionauth"
+	"go.opentelemetry.io/collector/extension/extensionmiddleware"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/encoding"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/tap"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/stocktrace/stocktrace/collector/canonical"
+	"github.com/stocktrace/stocktrace/inventory"
+)
+
+// ExtensionType is the name of the extension in a Collector's configuration. The
+// otlp receiver names it under middlewares, and under auth where a token is set.
+var ExtensionType = component.MustNewType("stocktrace")
+
+// guard is the extension: the part of an OTLP endpoint that the upstream
+// receiver leaves to others.
+type guard struct {
+	component.StartFunc
+	component.ShutdownFunc
+	intake *intake
+	token  string
+}
+
+var (
+	_ extensionmiddleware.HTTPServer = (*guard)(nil)
+	_ extensionmiddleware.GRPCServer = (*guard)(nil)
+	_ extensionauth.Server           = (*guard)(nil)
+)
+
+func newExtensionFactory(in *intake, token string) extension.Factory {
+	return extension.NewFactory(ExtensionType, noConfig,
+		func(context.Context, extension.Settings, component.Config) (extension.Extension, error) {
+			return &guard{intake: in, token: token}, nil
+		}, component.StabilityLevelStable)
+}
+
+// Authenticate demands the bearer token, where one is set.
+func (g *guard) Authenticate(ctx context.Context, headers map[string][]string) (context.Context, error) {
+	for name, values := range headers {
+		if strings.EqualFold(name, "authorization") && len(values) > 0 && g.authentic(values[0]) {
+			return ctx, nil
+		}
+	}
+	if g.token == "" {
+		return ctx, nil
+	}
+	return ctx, errToken
+}
+
+var errToken = errors.New("send the token of --auth-token in the header: authorization: Bearer <token>")
+
+// authentic compares digests, so that the time it takes says nothing about the
+// token, its length included.
+func (g *guard) authentic(authorization string) bool {
+	scheme, token, _ := strings.Cut(authorization, " ")
+	want, got := sha256.Sum256([]byte(g.token)), sha256.Sum256([]byte(token))
+	return strings.EqualFold(scheme, "bearer") && subtle.ConstantTimeCompare(want[:], got[:]) == 1
+}
+
+// GetGRPCServerOptions guards a gRPC server.
+func (g *guard) GetGRPCServerOptions(context.Context) ([]grpc.ServerOption, error) {
+	options := []grpc.ServerOption{
+		grpc.ForceServerCodecV2(guardedCodec{encoding.GetCodecV2("proto"), g}),
+		grpc.ChainUnaryInterceptor(g.interceptUnary),
+	}
+	if g.token != "" {
+		// gRPC decodes a request before any interceptor sees it. Without this, a
+		// stranger could fill the quarantine.
+		options = append(options, grpc.InTapHandle(func(ctx context.Context, info *tap.Info) (context.Context, error) {
+			if _, err := g.Authenticate(ctx, info.Header); err != nil {
+				return ctx, status.Error(codes.Unauthenticated, err.Error())
+			}
+			return ctx, nil
+		}))
+	}
+	return options, nil
+}
+
+// interceptUnary writes the tally into the answer, and a delay into refusals
+// that have none (the memory limiter's).
+func (g *guard) interceptUnary(ctx context.Context, request any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	ctx, tally := withTally(ctx)
+	answer, err := handler(ctx, request)
+	if err != nil {
+		return answer, withRetryInfo(err)
+	}
+	if tally.rejected == 0 {
+		return answer, nil
+	}
+	encoded, err := tally.response().MarshalProto()
+	if err != nil {
+		return answer, nil
+	}
+	// The answer's type is internal to pdata, but it decodes itself. Should it no
+	// longer do so, the sender hears success, which is true of what it may repeat.
+	if into, ok := answer.(interface{ UnmarshalProto([]byte) error }); ok {
+		if err := into.UnmarshalProto(encoded); err != nil {
+			return nil, status.Error(codes.Internal, err.Error())
+		}
+	}
+	return answer, nil
+}
+
+func withRetryInfo(err error) error {
+	s, ok := status.FromError(err)
+	if !ok || s.Code() != codes.Unavailable && s.Code() != codes.ResourceExhausted {
+		return err
+	}
+	for _, detail := range s.Details() {
+		if _, ok := detail.(*errdetails.RetryInfo); ok {
+			return err
+		}
+	}
+	if timed, err := s.WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(defaultRetryAfter)}); err == nil {
+		return timed.Err()
+	}
+	return err
+}
+
+// guardedCodec decodes requests, and keeps those that cannot be.
+type guardedCodec struct {
+	encoding.CodecV2
+	guard *guard
+}
+
+// Unmarshal decodes one message.
+func (c guardedCodec) Unmarshal(data mem.BufferSlice, v any) error {
+	whole := data.MaterializeToBuffer(mem.DefaultBufferPool())
+	defer whole.Free()
+	encoded := whole.ReadOnlyData()
+	err := checkProtoDepth(encoded)
+	if err == nil {
+		err = c.CodecV2.Unmarshal(mem.BufferSlice{whole}, v)
+	}
+	if err != nil {
+		transport := canonical.TransportTraces
+		if strings.Contains(fmt.Sprintf("%T", v), "Logs") {
+			transport = canonical.TransportLogs
+		}
+		// gRPC calls this without the request's context.
+		entry, err := c.guard.keep(context.Background(), bytes.Clone(encoded), transport, protobuf, err)
+		if err != nil {
+			return err
+		}
+		return errors.New(kept(entry))
+	}
+	return nil
+}
+
+// The media types of OTLP over HTTP.
+const (
+	protobuf = "application/x-protobuf"
+	jsonText = "application/json"
+)
+
+// keep puts a request that is not OTLP into the quarantine.
+func (g *guard) keep(ctx context.Context, body []byte, transport, contentType string, why error) (inventory.Quarantined, error) {
+	entry := canonical.RejectOTLP(body, transport, contentType, why, g.intake.now())
+	return entry, g.intake.keep(ctx, entry)
+}
+
+// kept tells a sender why its request is in the quarantine.
+func kept(entry inventory.Quarantined) string {
+	return entry.Detail + " (quarantine entry " + entry.ID + ")"
+}
+
+// GetHTTPHandler guards an HTTP server. It runs behind authentication and
+// decompression.
+func (g *guard) GetHTTPHandler(context.Context) (extensionmiddleware.WrapHTTPHandlerFunc, error) {
+	return func(_ context.Context, next http.Handler) (http.Handler, error) {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { g.serveHTTP(w, r, next) }), nil
+	}, nil
+}
+
+func (g *guard) serveHTTP(w http.ResponseWriter, r *http.Request, next http.Handler) {
+	transport := canonical.TransportTraces
+	if strings.HasSuffix(r.URL.Path, "/logs") {
+		transport = canonical.TransportLogs
+	}
+	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	refuse := func(code int, message string) { writeStatus(w, media, code, message) }
+
+	body, err := readBody(r)
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		refuse(http.StatusRequestEntityTooLarge, fmt.Sprintf("the request has more than %d bytes, uncompressed: send smaller ones", tooLarge.Limit))
+		return
+	case r.Context().Err() != nil:
+		return // the sender went away
+	}
+	if err == nil && media == jsonText {
+		err = checkJSONDepth(body)
+	} else if err == nil {
+		err = checkProtoDepth(body)
+	}
+	unreadable := func(why error) {
+		entry, err := g.keep(r.Context(), body, transport, media, why)
+		if err != nil {
+			w.Header().Set("Retry-After", seconds(retryAfter(err)))
+			refuse(http.StatusServiceUnavailable, err.Error())
+			return
+		}
+		refuse(http.StatusBadRequest, kept(entry))
+	}
+	if err != nil {
+		unreadable(err)
+		return
+	}
+
+	ctx, tally := withTally(r.Context())
+	r = r.WithContext(ctx)
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	answer := recorded{header: w.Header(), code: http.StatusOK}
+	next.ServeHTTP(&answer, r)
+	switch {
+	case answer.code == http.StatusBadRequest:
+		unreadable(errors.New(statusMessage(media, answer.body.Bytes())))
+		return
+	case answer.code == http.StatusServiceUnavailable || answer.code == http.StatusTooManyRequests:
+		if w.Header().Get("Retry-After") == "" {
+			w.Header().Set("Retry-After", seconds(defaultRetryAfter))
+		}
+	case answer.code == http.StatusOK && tally.rejected > 0:
+		encode := tally.response().MarshalProto
+		if media == jsonText {
+			encode = tally.response().MarshalJSON
+		}
+		if partial, err := encode(); err == nil {
+			answer.body = *bytes.NewBuffer(partial)
+		}
+	}
+	w.WriteHeader(answer.code)
+	_, _ = w.Write(answer.body.Bytes()) // the sender may be gone; nothing else to do
+}
+
+// readBody reads a body whose size the server has bounded.
+func readBody(r *http.Request) ([]byte, error) {
+	var b bytes.Buffer
+	if r.ContentLength > 0 {
+		b.Grow(int(min(r.ContentLength, 1<<20)) + bytes.MinRead)
+	}
+	_, err := b.ReadFrom(r.Body)
+	return b.Bytes(), err
+}
+
+// recorded holds an answer until it is known to be the last word.
+type recorded struct {
+	header http.Header
+	code   int
+	body   bytes.Buffer
+}
+
+func (a *recorded) Header() http.Header         { return a.header }
+func (a *recorded) WriteHeader(code int)        { a.code = code }
+func (a *recorded) Write(b []byte) (int, error) { return a.body.Write(b) }
+
+// writeStatus answers as OTLP demands of errors: a google.rpc.Status in the
+// encoding of the request.
+func writeStatus(w http.ResponseWriter, media string, code int, message string) {
+	s := status.New(codes.InvalidArgument, message)
+	if code == http.StatusServiceUnavailable {
+		s = status.New(codes.Unavailable, message)
+	}
+	encode := proto.Marshal
+	if media == jsonText {
+		encode = protojson.Marshal
+	} else {
+		media = protobuf
+	}
+	body, err := encode(s.Proto())
+	if err != nil {
+		http.Error(w, message, code)
+		return
+	}
+	w.Header().Set("Content-Type", media)
+	w.WriteHeader(code)
+	_, _ = w.Write(body)
+}
+
+// statusMessage returns what an answer of the receiver says in words.
+func statusMessage(media string, body []byte) string {
+	s := status.New(codes.Unknown, "").Proto()
+	decode := proto.Unmarshal
+	if media == jsonText {
+		decode = protojson.Unmarshal
+	}
+	if err := decode(body, s); err != nil || s.GetMessage() == "" {
+		return "is not an OTLP request"
+	}
+	return "is not an OTLP request: " + s.GetMessage()
+}
+
+// seconds writes a delay for Retry-After.
+func seconds(d time.Duration) string { return strconv.FormatInt(int64(d/time.Second), 10) }

@@ -1,0 +1,84 @@
+package collector
+
+import (
+	"cmp"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Clock tells when something is received.
+type Clock interface{ Now() time.Time }
+
+type wallClock struct{}
+
+func (wallClock) Now() time.Time { return time.Now() }
+
+// Defaults of [Options].
+const (
+	DefaultGRPC            = "127.0.0.1:4317"
+	DefaultHTTP            = "127.0.0.1:4318"
+	DefaultMaxRequestBytes = 16 << 20
+	DefaultPublishTimeout  = 15 * time.Second
+	// DefaultMemoryLimitPercentage is of the machine's or the container's memory.
+	// What the process holds besides the collector counts too.
+	DefaultMemoryLimitPercentage = 75
+)
+
+// Options configure the collector. Publisher is required; the zero value of
+// everything else means its default.
+type Options struct {
+	Publisher Publisher
+	// Clock stamps received_at; the default is the wall clock.
+	Clock Clock
+	// Logger receives the Collector's own log; the default is slog.Default.
+	Logger *slog.Logger
+	// Registerer receives the counters; the default is a registry nobody reads.
+	Registerer prometheus.Registerer
+
+	// GRPC and HTTP are the addresses OTLP listens on. Port 0 picks a free one;
+	// see [Collector.GRPC] and [Collector.HTTP].
+	GRPC, HTTP string
+	// AuthToken, if set, is demanded from OTLP senders as a bearer token.
+	AuthToken string
+	// MaxRequestBytes bounds one request, as received and after decompression.
+	MaxRequestBytes int64
+	// MemoryLimitPercentage of the machine's memory in use makes the Collector
+	// refuse OTLP requests, to be retried, until memory is free again.
+	MemoryLimitPercentage int
+	// PublishTimeout bounds how long a sender waits for its answer while the log
+	// does not answer.
+	PublishTimeout time.Duration
+
+	// ConfigFile replaces the generated configuration by a file in the
+	// Collector's own language. GRPC, HTTP, AuthToken, MaxRequestBytes and
+	// MemoryLimitPercentage then have no effect on OTLP but through that file,
+	// which must name the components itself (see docs/contract/attributes.md).
+	ConfigFile string
+	// Version is what the Collector says of itself in its log.
+	Version string
+}
+
+func (o Options) withDefaults() (Options, error) {
+	if o.Publisher == nil {
+		return o, errors.New("collector: Options.Publisher is required")
+	}
+	if o.Clock == nil {
+		o.Clock = wallClock{}
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if o.Registerer == nil {
+		o.Registerer = prometheus.NewRegistry()
+	}
+	o.GRPC = cmp.Or(o.GRPC, DefaultGRPC)
+	o.HTTP = cmp.Or(o.HTTP, DefaultHTTP)
+	o.MaxRequestBytes = cmp.Or(o.MaxRequestBytes, DefaultMaxRequestBytes)
+	o.MemoryLimitPercentage = cmp.Or(o.MemoryLimitPercentage, DefaultMemoryLimitPercentage)
+	o.PublishTimeout = cmp.Or(o.PublishTimeout, DefaultPublishTimeout)
+	o.Version = cmp.Or(o.Version, "dev")
+	return o, nil
+}

@@ -1,0 +1,124 @@
+package collector
+
+import (
+	"context"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/collector/processor"
+
+	"github.com/stocktrace/stocktrace/collector/canonical"
+)
+
+// ProcessorType is the name of the canonicalising processor in a Collector's
+// configuration.
+var ProcessorType = component.MustNewType("canonical")
+
+// canonicaliser is the processor of both signals. Foreign records end here, so
+// that a pipeline fed with a company's whole telemetry carries only what speaks
+// of inventory from here on.
+type canonicaliser struct {
+	component.StartFunc
+	component.ShutdownFunc
+	intake *intake
+	traces consumer.Traces
+	logs   consumer.Logs
+}
+
+func newProcessorFactory(in *intake) processor.Factory {
+	return processor.NewFactory(ProcessorType, noConfig,
+		processor.WithTraces(func(_ context.Context, _ processor.Settings, _ component.Config, next consumer.Traces) (processor.Traces, error) {
+			return &canonicaliser{intake: in, traces: next}, nil
+		}, component.StabilityLevelStable),
+		processor.WithLogs(func(_ context.Context, _ processor.Settings, _ component.Config, next consumer.Logs) (processor.Logs, error) {
+			return &canonicaliser{intake: in, logs: next}, nil
+		}, component.StabilityLevelStable),
+	)
+}
+
+// noConfig is the configuration of components that take none: what they need
+// comes from Options. An unknown key under them is an error.
+func noConfig() component.Config { return &struct{}{} }
+
+// Capabilities says that the processor changes what it is given.
+func (*canonicaliser) Capabilities() consumer.Capabilities {
+	return consumer.Capabilities{MutatesData: true}
+}
+
+// ConsumeTraces passes on the spans that speak of inventory, if there are any.
+func (c *canonicaliser) ConsumeTraces(ctx context.Context, td ptrace.Traces) error {
+	foreign := 0
+	td.ResourceSpans().RemoveIf(func(resource ptrace.ResourceSpans) bool {
+		resource.ScopeSpans().RemoveIf(func(scope ptrace.ScopeSpans) bool {
+			said := sharedBy(resource.Resource().Attributes(), scope.Scope().Attributes())
+			scope.Spans().RemoveIf(func(span ptrace.Span) bool {
+				if !canonical.Speaks(span.Attributes()) {
+					foreign++
+					return true
+				}
+				said.inheritedBy(span.Attributes())
+				return false
+			})
+			return scope.Spans().Len() == 0
+		})
+		return resource.ScopeSpans().Len() == 0
+	})
+	if td.ResourceSpans().Len() > 0 {
+		if err := c.traces.ConsumeTraces(ctx, td); err != nil {
+			return err
+		}
+	}
+	// A refused request comes again, so its foreign records are counted then.
+	c.intake.foreign(canonical.TransportTraces, foreign)
+	return nil
+}
+
+// ConsumeLogs passes on the log records that speak of inventory.
+func (c *canonicaliser) ConsumeLogs(ctx context.Context, ld plog.Logs) error {
+	foreign := 0
+	ld.ResourceLogs().RemoveIf(func(resource plog.ResourceLogs) bool {
+		resource.ScopeLogs().RemoveIf(func(scope plog.ScopeLogs) bool {
+			said := sharedBy(resource.Resource().Attributes(), scope.Scope().Attributes())
+			scope.LogRecords().RemoveIf(func(record plog.LogRecord) bool {
+				if !canonical.SpeaksLog(record) {
+					foreign++
+					return true
+				}
+				said.inheritedBy(record.Attributes())
+				return false
+			})
+			return scope.LogRecords().Len() == 0
+		})
+		return resource.ScopeLogs().Len() == 0
+	})
+	if ld.ResourceLogs().Len() > 0 {
+		if err := c.logs.ConsumeLogs(ctx, ld); err != nil {
+			return err
+		}
+	}
+	c.intake.foreign(canonical.TransportLogs, foreign)
+	return nil
+}
+
+// shared are the attribute sets of a scope and its resource that say something
+// of the contract, the nearer one first.
+type shared []pcommon.Map
+
+func sharedBy(resource, scope pcommon.Map) shared {
+	var s shared
+	for _, attributes := range []pcommon.Map{scope, resource} {
+		if canonical.Speaks(attributes) {
+			s = append(s, attributes)
+		}
+	}
+	return s
+}
+
+func (s shared) inheritedBy(attributes pcommon.Map) {
+	for _, from := range s {
+		canonical.Inherit(attributes, from)
+	}
+}
