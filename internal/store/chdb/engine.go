@@ -205,7 +205,8 @@ func (e *Engine) acquire(ctx context.Context, st *statement) (*conn, error) {
 		if i < 0 {
 			i = n - 1
 		}
-		c, e.idle = e.idle[i], slices.Delete(e.idle, i, i+1)
+		c = e.idle[i]
+		e.idle = slices.Delete(e.idle, i, i+1)
 	} else {
 		c, err = e.connect()
 	}
@@ -222,7 +223,10 @@ func (e *Engine) acquire(ctx context.Context, st *statement) (*conn, error) {
 	return c, nil
 }
 
-// release gives a connection back. One that is not reusable is closed.
+// release gives a connection back. One that is not reusable is closed. After an
+// error it never is: the engine keeps what the failed statement held, its memory
+// and its place in the process list included, until the connection's next
+// statement or its end.
 func (e *Engine) release(c *conn, reusable bool) {
 	if reusable {
 		e.mu.Lock()

@@ -26,6 +26,7 @@ const (
 	codeCannotReadAllData    = 33
 	codeBadArguments         = 36
 	codeNotImplemented       = 48
+	codeSyntaxError          = 62
 	codeNoDataToInsert       = 108
 	codeUnknownSetting       = 115
 	codeQueryIsTooLarge      = 229

@@ -135,6 +135,9 @@ func parseRequest(r *http.Request) (*request, error) {
 		q.sql += "\n"
 	}
 	q.sql += string(rest)
+	if !firstWord.MatchString(q.sql) {
+		return nil, newException(codeSyntaxError, "SYNTAX_ERROR", "Empty query")
+	}
 	return q, nil
 }
 
@@ -150,8 +153,9 @@ type answer struct {
 	body   io.ReadCloser
 }
 
-// serve runs a request. It always closes the request's body. The error is of
-// ctx or ErrClosed; what the engine finds wrong is an answer.
+// serve runs a request. It always closes the request's body. What the engine
+// finds wrong is an answer; the error is that of the request's context, or
+// ErrClosed, or that the engine cannot be connected to.
 func (e *Engine) serve(r *http.Request) (*answer, error) {
 	ctx := r.Context()
 	if r.Body != nil {
@@ -181,21 +185,23 @@ func (e *Engine) serve(r *http.Request) (*answer, error) {
 	return e.query(ctx, c, q)
 }
 
-// failed answers with an exception. An end of ctx is no answer but an error.
+// failed answers with an exception. An end of ctx, and an engine that is closed
+// or cannot connect, are no answers but errors.
 func (e *Engine) failed(ctx context.Context, err error) (*answer, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
 	var x *Exception
 	if !errors.As(err, &x) {
-		if !errors.Is(err, ErrClosed) {
-			return nil, err
-		}
-		x = newException(codeAborted, "ABORTED", "%v", err)
+		return nil, err
 	}
+	return e.exception(x), nil
+}
+
+func (e *Engine) exception(x *Exception) *answer {
 	a := e.plain(x.status(), x.Text+"\n")
 	a.header.Set("X-ClickHouse-Exception-Code", strconv.Itoa(x.Code))
-	return a, nil
+	return a
 }
 
 func (e *Engine) plain(status int, text string) *answer {
@@ -259,7 +265,7 @@ func (e *Engine) insert(ctx context.Context, c *conn, q *request, body io.Closer
 		err = c.insert(&q.statement, q.body)
 		close(done)
 		settled()
-		e.release(c, true)
+		e.release(c, err == nil)
 		cancel()
 	}()
 	select {
@@ -362,7 +368,7 @@ func (r *result) run(c *conn, q *request) {
 	})
 	close(done)
 	settled()
-	r.engine.release(c, !leavesTraces(q.sql))
+	r.engine.release(c, r.err == nil && !leavesTraces(q.sql))
 	close(r.pieces)
 }
 
@@ -493,10 +499,7 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a, err := e.serve(r)
 	if err != nil {
-		if r.Context().Err() == nil {
-			http.Error(w, err.Error(), http.StatusInternalServerError)
-		}
-		return
+		a = e.exception(newException(codeAborted, "ABORTED", "%v", err))
 	}
 	defer a.body.Close()
 	maps.Copy(w.Header(), a.header)
