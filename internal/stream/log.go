@@ -279,6 +279,10 @@ func (l *Log) create(ctx context.Context, o Options) error {
 			config.Description = "stocktrace: records of partition " + strconv.Itoa(i)
 		}
 		if err := l.createStream(ctx, config, given); err != nil {
+			if apiCode(err) == codeStorageResources {
+				return fmt.Errorf("stream %s: the server's JetStream may store less than the %d bytes the log is to hold: "+
+					"raise its max_file_store, or lower the log's cap: %w", config.Name, maxBytes, err)
+			}
 			return fmt.Errorf("stream %s: %w", config.Name, err)
 		}
 	}

@@ -47,7 +47,7 @@ func (l *Log) open(ctx context.Context, i int, epoch uint64) (*reader, error) {
 	case first > at+1:
 		l.log.Error("messages were removed from the log before they were acknowledged", "stream", r.stream, "from", at+1, "to", first-1)
 	}
-	r.next = at + 1
+	r.began, r.next = at, at+1
 	return r, nil
 }
 
@@ -58,6 +58,7 @@ func cursorKey(i int) string { return fmt.Sprintf("p.%02d", i) }
 type reader struct {
 	puller
 	partition int
+	began     uint64    // the cursor when it was opened
 	ready     []message // taken from the server, not yet returned
 	cursor    cursor
 }
@@ -107,6 +108,9 @@ func (r *reader) End(ctx context.Context) (uint64, error) {
 	_, last, err := r.log.ends(ctx, r.stream)
 	return last, err
 }
+
+// Cursor returns the position behind which the reader was opened.
+func (r *reader) Cursor() uint64 { return r.began }
 
 // Ack acknowledges everything up to position. It is on disk when nil is
 // returned; [lifecycle.ErrFenced] means that another reader has been opened.

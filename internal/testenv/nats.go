@@ -10,14 +10,14 @@ import (
 // loopback, for tests that share a log between processes, and returns its URL.
 func NATS(t testing.TB) (url string) {
 	t.Helper()
-	return natsServer(t, "127.0.0.1:0").URL()
+	return natsServer(t, "127.0.0.1:0", 32<<30).URL()
 }
 
 // Stream opens a log on an embedded NATS server of its own, with the given
 // number of partitions (0: the default).
 func Stream(t testing.TB, partitions int) *stream.Log {
 	t.Helper()
-	log, err := stream.Open(t.Context(), stream.Options{Server: natsServer(t, ""), Partitions: partitions})
+	log, err := stream.Open(t.Context(), stream.Options{Server: natsServer(t, "", 1<<30), Partitions: partitions})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,9 +29,9 @@ func Stream(t testing.TB, partitions int) *stream.Log {
 	return log
 }
 
-func natsServer(t testing.TB, listen string) *stream.Server {
+func natsServer(t testing.TB, listen string, maxBytes int64) *stream.Server {
 	t.Helper()
-	server, err := stream.StartServer(stream.ServerOptions{Dir: t.TempDir(), Listen: listen, MaxBytes: 1 << 30})
+	server, err := stream.StartServer(stream.ServerOptions{Dir: t.TempDir(), Listen: listen, MaxBytes: maxBytes})
 	if err != nil {
 		t.Fatal(err)
 	}
