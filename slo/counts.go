@@ -78,6 +78,18 @@ type Burn struct {
 	Firing bool
 }
 
+// Worse orders firing burns: a page before a ticket, then the policy that
+// tolerates less time, then the faster burn.
+func (b Burn) Worse(than Burn) bool {
+	if page := b.Policy.Severity == Page; page != (than.Policy.Severity == Page) {
+		return page
+	}
+	if b.Policy.Threshold != than.Policy.Threshold {
+		return b.Policy.Threshold > than.Policy.Threshold
+	}
+	return b.LongRate > than.LongRate
+}
+
 // Decide applies a policy to the counts of its two windows.
 func Decide(p Policy, g Gate, target float64, long, short Counts) Burn {
 	b := Burn{

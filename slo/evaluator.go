@@ -36,7 +36,7 @@ type Options struct {
 	// Wall is the clock evaluations are spaced by; nil means real time. It is
 	// apart from Clock because a simulated day must not cost a day's queries in
 	// minutes.
-	Wall func() time.Time
+	Wall interface{ Now() time.Time }
 	// MaxAge is how old a result may be before Latest evaluates again; 0 means
 	// 10 s.
 	MaxAge time.Duration
@@ -70,10 +70,14 @@ const (
 	failedFor = time.Second
 )
 
+type realTime struct{}
+
+func (realTime) Now() time.Time { return time.Now() }
+
 // NewEvaluator returns an evaluator, or what is wrong with the objectives.
 func NewEvaluator(o Options) (*Evaluator, error) {
 	if o.Wall == nil {
-		o.Wall = time.Now
+		o.Wall = realTime{}
 	}
 	if o.MaxAge == 0 {
 		o.MaxAge = 10 * time.Second
@@ -99,7 +103,7 @@ func NewEvaluator(o Options) (*Evaluator, error) {
 func (e *Evaluator) Latest(ctx context.Context) ([]Result, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	began := e.o.Wall()
+	began := e.o.Wall.Now()
 	if e.err != nil && began.Sub(e.tried) < failedFor {
 		return e.results, e.err
 	}
@@ -122,7 +126,7 @@ func (e *Evaluator) Latest(ctx context.Context) ([]Result, error) {
 		}
 		results = append(results, r)
 	}
-	e.results, e.at, e.took = results, e.o.Wall(), e.o.Wall().Sub(began)
+	e.results, e.at, e.took = results, e.o.Wall.Now(), e.o.Wall.Now().Sub(began)
 	if withDetails {
 		e.details = began
 	}
@@ -140,11 +144,8 @@ func (e *Evaluator) evaluate(ctx context.Context, o *Objective, withDetails bool
 		if r.Burning, err = e.o.Source.Causes(ctx, o.Indicator, asOf.Add(-burn.Policy.Long), asOf, causesKept); err != nil {
 			return Result{}, fmt.Errorf("causes of the burn: %w", err)
 		}
-		for _, b := range r.Total.Burns {
-			if b.Policy.Name == burn.Policy.Name {
-				r.BurningBad = b.Long.Bad
-			}
-		}
+		long, _ := r.Total.Long(burn.Policy.Name)
+		r.BurningBad = long.Bad
 	}
 	if withDetails {
 		if r.Trend, err = e.o.Source.Trend(ctx, o.Indicator, asOf.Add(-o.Window), asOf, TrendStep); err != nil {

@@ -88,7 +88,7 @@ func evaluator(t *testing.T, s *source) (*slo.Evaluator, *clock, *clock) {
 	t.Helper()
 	now, wall := &clock{start}, &clock{start.Add(1000 * time.Hour)}
 	e, err := slo.NewEvaluator(slo.Options{
-		Source: s, Objectives: []slo.Objective{objective()}, Workflows: workflows(), Clock: now, Wall: wall.Now,
+		Source: s, Objectives: []slo.Objective{objective()}, Workflows: workflows(), Clock: now, Wall: wall,
 	})
 	if err != nil {
 		t.Fatal(err)

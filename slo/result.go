@@ -42,15 +42,21 @@ func (s *Standing) Firing() (Burn, bool) {
 	var worst Burn
 	found := false
 	for _, b := range s.Burns {
-		if !b.Firing {
-			continue
-		}
-		if !found || b.Policy.Severity == Page && worst.Policy.Severity != Page ||
-			b.Policy.Severity == worst.Policy.Severity && b.Policy.Threshold > worst.Policy.Threshold {
+		if b.Firing && (!found || b.Worse(worst)) {
 			worst, found = b, true
 		}
 	}
 	return worst, found
+}
+
+// Long returns the long window's counts of the policy of that name.
+func (s *Standing) Long(policy string) (Counts, bool) {
+	for _, b := range s.Burns {
+		if b.Policy.Name == policy {
+			return b.Long, true
+		}
+	}
+	return Counts{}, false
 }
 
 // Point is one step of the trend, counted at the moments promises were over.
