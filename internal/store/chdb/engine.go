@@ -286,6 +286,12 @@ func (e *Engine) Close() error {
 	return nil
 }
 
+func (e *Engine) isClosing() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.closing
+}
+
 // checkUnlocked fails if another process holds the data directory. The engine
 // itself would only print that to standard error. It locks the file "status" as
 // every ClickHouse does, and writes in it who it is.

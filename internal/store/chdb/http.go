@@ -153,10 +153,11 @@ type answer struct {
 	body   io.ReadCloser
 }
 
-// serve runs a request. It always closes the request's body. What the engine
-// finds wrong is an answer; the error is that of the request's context, or
-// ErrClosed, or that the engine cannot be connected to.
-func (e *Engine) serve(r *http.Request) (*answer, error) {
+// serve runs a request and closes its body. unblock must end, for good, a read
+// of the body that waits for data. What the engine finds wrong is an answer; the
+// error is that of the request's context, or ErrClosed, or that the engine cannot
+// be connected to.
+func (e *Engine) serve(r *http.Request, unblock func()) (*answer, error) {
 	ctx := r.Context()
 	if r.Body != nil {
 		defer r.Body.Close()
@@ -176,7 +177,7 @@ func (e *Engine) serve(r *http.Request) (*answer, error) {
 		return e.failed(ctx, err)
 	}
 	if q.insert {
-		err = e.insert(ctx, c, q, r.Body)
+		err = e.insert(ctx, c, q, unblock)
 		if err != nil {
 			return e.failed(ctx, err)
 		}
@@ -225,6 +226,9 @@ const hello = "SELECT displayName(), version(), revision(), timezone()"
 // protocol version and everything after at the revision stated here. The engine
 // writes its results at revision 0, so that is what it must be.
 func (e *Engine) hello(q *request) (*answer, error) {
+	if e.isClosing() {
+		return nil, ErrClosed
+	}
 	var display, version, zone proto.ColStr
 	var revision proto.ColUInt32
 	display.Append(e.displayName)
@@ -256,7 +260,7 @@ func (e *Engine) hello(q *request) (*answer, error) {
 const insertSettles = time.Second
 
 // insert runs q on c and gives c back.
-func (e *Engine) insert(ctx context.Context, c *conn, q *request, body io.Closer) error {
+func (e *Engine) insert(ctx context.Context, c *conn, q *request, unblock func()) error {
 	ctx, cancel := e.join(ctx)
 	done := make(chan struct{})
 	settled := e.watch(ctx, c.name, done)
@@ -273,8 +277,7 @@ func (e *Engine) insert(ctx context.Context, c *conn, q *request, body io.Closer
 		return err
 	case <-ctx.Done():
 	}
-	// The engine may be waiting for data.
-	_ = body.Close()
+	unblock()
 	timer := time.NewTimer(insertSettles)
 	defer timer.Stop()
 	select {
@@ -302,12 +305,16 @@ func (e *Engine) query(ctx context.Context, c *conn, q *request) (*answer, error
 	res := e.newResult(ctx, q, tag)
 	go res.run(c, q)
 
-	first, ok := <-res.pieces
-	if !ok {
-		if err := res.err; err != nil {
+	var first []byte
+	var ok bool
+	select {
+	case first, ok = <-res.pieces:
+		if !ok && res.err != nil {
 			_ = res.Close()
-			return e.failed(ctx, err)
+			return e.failed(ctx, res.err)
 		}
+	case <-res.ctx.Done():
+		return nil, context.Cause(res.ctx)
 	}
 	res.current, res.rest = first, first
 	a := &answer{status: http.StatusOK, header: e.newHeader(), body: res}
@@ -471,7 +478,7 @@ type transport struct{ engine *Engine }
 // RoundTrip answers r. The error is that of the request's context, or the
 // engine's inability to answer at all.
 func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	a, err := t.engine.serve(r)
+	a, err := t.engine.serve(r, func() { _ = r.Body.Close() })
 	if err != nil {
 		return nil, err
 	}
@@ -497,14 +504,14 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 // ServeHTTP answers over the network as the transport does within the process.
 // There is no authentication: whoever reaches the listener may do everything.
 func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	a, err := e.serve(r)
+	controller := http.NewResponseController(w)
+	a, err := e.serve(r, func() { _ = controller.SetReadDeadline(time.Unix(1, 0)) })
 	if err != nil {
 		a = e.exception(newException(codeAborted, "ABORTED", "%v", err))
 	}
 	defer a.body.Close()
 	maps.Copy(w.Header(), a.header)
 	w.WriteHeader(a.status)
-	flush := http.NewResponseController(w).Flush
 	buf := make([]byte, framePiece)
 	for {
 		n, err := a.body.Read(buf)
@@ -512,7 +519,7 @@ func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			if _, err := w.Write(buf[:n]); err != nil {
 				return
 			}
-			if err := flush(); err != nil {
+			if err := controller.Flush(); err != nil {
 				return
 			}
 		}
