@@ -160,11 +160,11 @@ func RejectOTLP(raw []byte, transport, contentType string, err error, receivedAt
 
 // source names the sender: service name and instance, as a URI reference.
 func source(resource pcommon.Map) string {
-	name, _ := resource.Get("service.name")
-	if name.Type() != pcommon.ValueTypeStr || name.Str() == "" {
+	name, ok := resource.Get("service.name")
+	if !ok || name.AsString() == "" {
 		return ""
 	}
-	s := name.Str()
+	s := name.AsString()
 	if instance, ok := resource.Get("service.instance.id"); ok && instance.AsString() != "" {
 		s += "/" + instance.AsString()
 	}
