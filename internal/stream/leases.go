@@ -39,18 +39,18 @@ type LeaseOptions struct {
 // TTL/3. What it owns is written in one key per partition, which also holds the
 // epoch; taking one is a compare-and-set that raises the epoch.
 //
-//	            create                 update each TTL/3
-//	  (outside) ──────▶ member ───────────────────────────▶ member
-//	                      │  ▲                                │
-//	   local deadline, or │  └── new session ◀─────┐          │ clean stop:
-//	   session key gone   ▼                        │          ▼ own returns, keys released
-//	                    lost: every own is cancelled       (outside), session key deleted
+//	          create                 update each TTL/3
+//	(outside) ──────▶ member ───────────────────────────▶ member
+//	                    │  ▲                                │
+//	 local deadline, or │  └── new session ◀─────┐          │ clean stop:
+//	 session key gone   ▼                        │          ▼ own returns, keys released
+//	                  lost: every own is cancelled       (outside), session key deleted
 //
-//	                    take: compare-and-set, epoch + 1
-//	  free partition ───────────────────────────────────▶ owned
-//	        ▲                                               │
-//	        ├── release: own has returned ◀─────────────────┤ surplus, stop or failure
-//	        └── its session's key is gone ◀─────────────────┘ holder silent for TTL
+//	                  take: compare-and-set, epoch + 1
+//	free partition ───────────────────────────────────▶ owned
+//	      ▲                                               │
+//	      ├── release: own has returned ◀─────────────────┤ surplus, stop or failure
+//	      └── its session's key is gone ◀─────────────────┘ holder silent for TTL
 //
 // Nobody's clock is compared with another's. A process holds its leases until
 // TTL after it began the last update that succeeded, by its own monotonic clock.
@@ -211,18 +211,23 @@ func (s *Leases) session(ctx context.Context, d *duty) error {
 		ended:   make(chan ending, len(d.keys)),
 		present: &presence{},
 	}
-	watch, err := m.kv.WatchFiltered(calls, append(slices.Clone(d.keys), sessionPrefix(d.group)+">"))
+	// The client's goroutines end with the context given to it, so each has one.
+	watching, unwatch := context.WithCancel(calls)
+	defer unwatch()
+	watch, err := m.kv.WatchFiltered(watching, append(slices.Clone(d.keys), sessionPrefix(d.group)+">"))
 	if err != nil {
 		return fmt.Errorf("watch leases: %w", err)
 	}
-	defer func() { _ = watch.Stop() }()
+	defer func() {
+		_ = watch.Stop()
+		for range watch.Updates() { // the client waits until it has been heard
+		}
+	}()
 	if m.present, err = join(calls, m.kv, sessionPrefix(d.group)+m.id, m.name, m.ttl); err != nil {
 		return fmt.Errorf("join: %w", err)
 	}
 	defer m.present.leave(calls)
-	if err := m.kv.PurgeDeletes(calls, jetstream.DeleteMarkersOlderThan(time.Hour)); err != nil {
-		m.log.Debug("forget ended sessions", "error", err)
-	}
+	m.forgetEnded()
 	return m.run(ctx, watch.Updates())
 }
 
@@ -400,9 +405,19 @@ func (m *member) run(ctx context.Context, updates <-chan jetstream.KeyValueEntry
 			}
 			continue
 		}
-		if m.seenAll {
+		if m.seenAll && ctx.Err() == nil && m.present.lost.Err() == nil {
 			m.balance(ctx)
 		}
+	}
+}
+
+// forgetEnded removes the traces of sessions that ended long ago. Whoever joins
+// does it; a failure is left to the next.
+func (m *member) forgetEnded() {
+	ctx, cancel := context.WithTimeout(m.calls, m.ttl)
+	defer cancel()
+	if err := m.kv.PurgeDeletes(ctx, jetstream.DeleteMarkersOlderThan(time.Hour)); err != nil {
+		m.log.Debug("forget ended sessions", "error", err)
 	}
 }
 
@@ -631,6 +646,8 @@ func (m *member) finish(e ending) {
 // forgetSessions ends every session and frees every slot. Only for a server no
 // other process can reach, before anything else uses it.
 func (l *Log) forgetSessions(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
 	lister, err := l.leases.ListKeys(ctx)
 	if err != nil {
 		return err

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -69,14 +68,26 @@ func (p *puller) pull(ctx context.Context, limit int, wait time.Duration) ([]mes
 }
 
 // batch asks the server once, and appends what came. With no wait it takes what
-// is there.
+// is there. Where the server has forgotten the consumer it asks a new one.
 func (p *puller) batch(ctx context.Context, out *[]message, limit int, wait time.Duration) (n int, err error) {
+	known := p.consumer != nil
+	n, err = p.ask(ctx, out, limit, wait)
+	if err != nil && known && n == 0 && ctx.Err() == nil {
+		n, err = p.ask(ctx, out, limit, wait)
+	}
+	return n, err
+}
+
+func (p *puller) ask(ctx context.Context, out *[]message, limit int, wait time.Duration) (n int, err error) {
 	if err := p.consume(ctx); err != nil {
 		return 0, err
 	}
 	var batch jetstream.MessageBatch
 	if wait > 0 {
-		batch, err = p.consumer.Fetch(limit, jetstream.FetchMaxWait(wait))
+		// The client gives up with the context, the server a little before.
+		waiting, cancel := context.WithTimeout(ctx, wait)
+		defer cancel()
+		batch, err = p.consumer.Fetch(limit, jetstream.FetchContext(waiting))
 	} else {
 		batch, err = p.consumer.FetchNoWait(limit)
 	}
@@ -84,42 +95,32 @@ func (p *puller) batch(ctx context.Context, out *[]message, limit int, wait time
 		p.drop()
 		return 0, fmt.Errorf("fetch from %s: %w", p.stream, err)
 	}
-	// A server that went away in the middle says nothing at all.
-	silent := time.NewTimer(wait + callTimeout)
-	defer silent.Stop()
-	for {
-		select {
-		case m, ok := <-batch.Messages():
-			if !ok {
-				err := batch.Error()
-				if err == nil || errors.Is(err, nats.ErrTimeout) || errors.Is(err, jetstream.ErrNoMessages) {
-					return n, nil
-				}
-				p.drop()
-				return n, fmt.Errorf("fetch from %s: %w", p.stream, err)
-			}
-			meta, err := m.Metadata()
-			if err != nil {
-				p.drop()
-				return n, fmt.Errorf("fetch from %s: %w", p.stream, err)
-			}
-			if meta.Sequence.Consumer != p.delivered+1 {
-				// Something was lost between the server and here: again from next.
-				p.drop()
-				return n, nil
-			}
-			p.delivered = meta.Sequence.Consumer
-			p.next = meta.Sequence.Stream + 1
-			*out = append(*out, message{position: meta.Sequence.Stream, at: meta.Timestamp, data: m.Data()})
-			n++
-		case <-ctx.Done():
-			p.drop() // what is on its way to us is not for the next call
-			return n, ctx.Err()
-		case <-silent.C:
-			p.drop()
-			return n, fmt.Errorf("fetch from %s: %w", p.stream, nats.ErrTimeout)
+	lost := false
+	for m := range batch.Messages() {
+		meta, err := m.Metadata()
+		if err != nil || meta.Sequence.Consumer != p.delivered+1 {
+			lost = true // on its way here: read it, and what follows, again
 		}
+		if lost {
+			continue
+		}
+		p.delivered = meta.Sequence.Consumer
+		p.next = meta.Sequence.Stream + 1
+		*out = append(*out, message{position: meta.Sequence.Stream, at: meta.Timestamp, data: m.Data()})
+		n++
 	}
+	err = batch.Error()
+	switch {
+	case ctx.Err() != nil:
+		p.drop() // what is on its way to us is not for the next call
+		return n, ctx.Err()
+	case err != nil && !errors.Is(err, context.DeadlineExceeded):
+		p.drop()
+		return n, fmt.Errorf("fetch from %s: %w", p.stream, err)
+	case lost:
+		p.drop()
+	}
+	return n, nil
 }
 
 // consume makes the consumer where there is none.
