@@ -96,6 +96,7 @@ type Store struct {
 	keys       *appender[keyRow]
 	findings   *appender[lifecycle.FindingRow]
 	quarantine *appender[quarantineRow]
+	incidents  *appender[incidentRow]
 
 	closeOnce sync.Once
 	closeErr  error
@@ -209,6 +210,7 @@ func (s *Store) makeAppenders(interval time.Duration) {
 	s.keys = newKeyAppender(into)
 	s.findings = newFindingAppender(into)
 	s.quarantine = newQuarantineAppender(into)
+	s.incidents = newIncidentAppender(into)
 }
 
 // Close waits for the writes that have begun, takes no more, and closes the

@@ -1,0 +1,5 @@
+-- What a message says of a lifecycle: its workflow, and its receipt as printed,
+-- which stands in the detail.
+SELECT id, workflow, detail
+FROM lifecycles FINAL
+WHERE deleted = 0 AND id IN {ids:Array(String)}
