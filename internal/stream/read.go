@@ -229,18 +229,24 @@ func (c *cursor) mark(position uint64) []byte {
 
 // acked returns how far a stream has been acknowledged, whoever reads it.
 func (l *Log) acked(ctx context.Context, i int) (uint64, error) {
+	m, err := l.mark(ctx, i)
+	return m.Position, err
+}
+
+// mark returns a stream's cursor, the zero mark where it has none yet.
+func (l *Log) mark(ctx context.Context, i int) (mark, error) {
 	entry, err := l.cursors.Get(ctx, cursorKey(i))
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
-		return 0, nil
+		return mark{}, nil
 	}
 	if err != nil {
-		return 0, fmt.Errorf("cursor %s: %w", cursorKey(i), err)
+		return mark{}, fmt.Errorf("cursor %s: %w", cursorKey(i), err)
 	}
 	var m mark
 	if err := json.Unmarshal(entry.Value(), &m); err != nil {
-		return 0, fmt.Errorf("cursor %s: %w", cursorKey(i), err)
+		return mark{}, fmt.Errorf("cursor %s: %w", cursorKey(i), err)
 	}
-	return m.Position, nil
+	return m, nil
 }
 
 // Fail counts one more failure of the message at position and returns how many
