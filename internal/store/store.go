@@ -84,6 +84,7 @@ func (o *Options) setDefaults() error {
 // Store is an open database. It is safe for use by several goroutines.
 type Store struct {
 	conn     driver.Conn
+	client   clickhouse.Options
 	database string
 	engine   *chdb.Engine // nil for a server
 	owned    bool         // the engine is closed with the store
@@ -128,7 +129,11 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := createDatabase(ctx, *client); err != nil {
+	s.client = *client
+	if err := CheckVersion(ctx, client); err != nil {
+		return nil, err
+	}
+	if err := s.createDatabase(ctx); err != nil {
 		return nil, err
 	}
 	if s.conn, err = clickhouse.Open(client); err != nil {
@@ -179,22 +184,18 @@ func (s *Store) clientOptions(o Options) (*clickhouse.Options, error) {
 	return client, nil
 }
 
-// createDatabase makes the database, over a connection that is not in it yet,
-// and refuses a server that is too old.
-func createDatabase(ctx context.Context, client clickhouse.Options) error {
-	name := client.Auth.Database
+// createDatabase makes the database, over a connection that is not in it.
+func (s *Store) createDatabase(ctx context.Context) error {
+	client := s.client
 	client.Auth.Database = ""
 	client.MaxOpenConns, client.MaxIdleConns = 1, 1
-	if err := CheckVersion(ctx, &client); err != nil {
-		return err
-	}
 	conn, err := clickhouse.Open(&client)
 	if err != nil {
 		return fmt.Errorf("open store: %w", err)
 	}
 	defer conn.Close()
-	if err := conn.Exec(ctx, createDatabaseQuery.SQL, clickhouse.Named("database", name)); err != nil {
-		return fmt.Errorf("create database %s: %w", name, err)
+	if err := conn.Exec(ctx, createDatabaseQuery.SQL, clickhouse.Named("database", s.database)); err != nil {
+		return fmt.Errorf("create database %s: %w", s.database, err)
 	}
 	return nil
 }

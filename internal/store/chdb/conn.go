@@ -308,13 +308,16 @@ func returnsRows(sql string) bool {
 }
 
 var (
-	changesSession = regexp.MustCompile(`(?i)^(SET|USE|CREATE|BEGIN|EXECUTE|SYSTEM)$`)
+	changesSession = regexp.MustCompile(`(?i)^(SET|USE|CREATE|BEGIN|EXECUTE|SYSTEM|BACKUP|RESTORE)$`)
 	temporary      = regexp.MustCompile(`(?i)\bTEMPORARY\b`)
 )
 
 // leavesTraces says whether the statement changes the connection it runs on, as
 // SET and CREATE TEMPORARY TABLE do. There are no sessions, so such a connection
-// must not serve another statement.
+// must not serve another statement. Nor may one that ran a BACKUP or RESTORE:
+// the engine forgets such a statement only some time after it has answered, and
+// the connection's next one, which gets the same query id, would be refused with
+// QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING.
 func leavesTraces(sql string) bool {
 	m := firstWord.FindStringSubmatch(sql)
 	if m == nil || !changesSession.MatchString(m[1]) {

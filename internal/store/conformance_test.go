@@ -1,0 +1,646 @@
+package store_test
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/stocktrace/stocktrace/internal/store"
+	"github.com/stocktrace/stocktrace/internal/store/storetest"
+	"github.com/stocktrace/stocktrace/inventory"
+	"github.com/stocktrace/stocktrace/lifecycle"
+)
+
+var exact = gocmp.AllowUnexported(inventory.Decimal{})
+
+// noon is when everything in these tests happens.
+var noon = time.Date(2026, 11, 23, 12, 0, 0, 123456000, time.UTC)
+
+// sale is a record of a sale of receipt 0123-04-n as the till says it.
+func sale(n int) inventory.Record {
+	e := inventory.Event{
+		ID: fmt.Sprintf("0123-04-%06d/1", n), Source: "/pos/store/0123", Type: "inventory.sale.completed",
+		Time: noon, TimeAsSent: "2026-11-23T13:00:00.123456+01:00", Workflow: "sale", Step: "completed", System: "pos",
+		Location: "0123", Register: "04", BusinessDate: "2026-11-23",
+		Keys:  []inventory.Key{{Name: "receipt", Value: fmt.Sprintf("0123-04-%06d", n)}},
+		Lines: []inventory.Line{{Line: "1", Item: "4006381333931", Quantity: inventory.DecimalOf(-2), UOM: "EA"}},
+	}
+	r := inventory.Record{
+		ID: inventory.RecordID(e.Source, e.ID), Content: e.ContentHash(), Event: e,
+		ReceivedAt: noon.Add(time.Duration(n) * time.Millisecond), Transport: "cloudevents",
+		Raw: []byte(`{"id":"` + e.ID + `"}`), RawType: "application/cloudevents+json",
+		Position: uint64(n + 1),
+	}
+	r.Partition = r.EntryKey().Partition(8)
+	return r
+}
+
+func receipt(n int) inventory.ScopedKey {
+	return inventory.ScopedKey{Name: "receipt", Value: fmt.Sprintf("123/4/%d", n)}
+}
+
+func sales(n int) []inventory.Record {
+	records := make([]inventory.Record, n)
+	for i := range records {
+		records[i] = sale(i)
+	}
+	return records
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// count answers a SELECT of one number.
+func count(t testing.TB, s *store.Store, sql string) (n uint64) {
+	t.Helper()
+	must(t, s.Conn().QueryRow(t.Context(), sql).Scan(&n))
+	return n
+}
+
+// drawn returns what draw gives in each of rapid's checks: one write for all of
+// them, instead of one each, keeps the test short.
+func drawn[T any](t *testing.T, draw func(rt *rapid.T, i int) T) (all []T) {
+	rapid.Check(t, func(rt *rapid.T) { all = append(all, draw(rt, len(all))) })
+	return all
+}
+
+func TestRecordsComeBackAsTheyWere(t *testing.T) {
+	s := storetest.Open(t)
+	written := drawn(t, func(rt *rapid.T, i int) inventory.Record {
+		var r inventory.Record
+		fill(rt, &r)
+		r.Event.Normalize()
+		r.ID = fmt.Sprintf("%s %d", r.ID, i)
+		r.ReceivedAt = noon.Add(time.Duration(i) * time.Minute)
+		r.Content = r.Event.ContentHash()
+		return r
+	})
+	must(t, s.WriteRecords(t.Context(), written))
+	var keys []inventory.ScopedKey
+	for i := range written {
+		keys = append(keys, written[i].EntryKey())
+	}
+	read, err := s.Records(t.Context(), keys)
+	must(t, err)
+	if d := gocmp.Diff(written, read, exact); d != "" {
+		t.Fatalf("(-written +read)\n%s", d)
+	}
+	for i := range read {
+		if got := read[i].Event.ContentHash(); got != read[i].Content {
+			t.Fatalf("record %d has content %s and says %s", i, read[i].Content, got)
+		}
+	}
+	// Whoever recomputes everything gets the same, without the raw bytes.
+	var all []inventory.Record
+	must(t, s.EachRecord(t.Context(), func(r inventory.Record) error {
+		all = append(all, r)
+		return nil
+	}))
+	slices.SortFunc(all, func(a, b inventory.Record) int { return a.ReceivedAt.Compare(b.ReceivedAt) })
+	for i := range written {
+		written[i].Raw = nil
+	}
+	if d := gocmp.Diff(written, all, exact); d != "" {
+		t.Fatalf("(-written +all)\n%s", d)
+	}
+}
+
+func TestRecordWrittenAgainIsOne(t *testing.T) {
+	s := storetest.Open(t)
+	records := sales(300)
+	for range 3 {
+		must(t, s.WriteRecords(t.Context(), records))
+	}
+	// The same again, in other company, at a later position, and received later.
+	again := sales(200)[100:]
+	for i := range again {
+		again[i].Position += 1000
+		again[i].ReceivedAt = again[i].ReceivedAt.AddDate(0, 1, 0)
+	}
+	must(t, s.WriteRecords(t.Context(), again))
+	for range 2 {
+		var keys []inventory.ScopedKey
+		for i := range 300 {
+			keys = append(keys, receipt(i))
+		}
+		read, err := s.Records(t.Context(), keys)
+		must(t, err)
+		if d := gocmp.Diff(records, read, exact); d != "" {
+			t.Fatalf("the first to enter the log was not kept (-want +got)\n%s", d)
+		}
+		if n := count(t, s, "SELECT count() FROM events FINAL"); n != 300 {
+			t.Fatalf("%d records, want 300", n)
+		}
+		must(t, s.Conn().Exec(t.Context(), "OPTIMIZE TABLE events FINAL"))
+	}
+}
+
+func TestSameIDWithOtherContentIsKept(t *testing.T) {
+	s := storetest.Open(t)
+	a, b := sale(1), sale(1)
+	b.Event.Lines[0].Quantity = inventory.DecimalOf(-3)
+	b.Content = b.Event.ContentHash()
+	b.Position++
+	must(t, s.WriteRecords(t.Context(), []inventory.Record{b, a}))
+	read, err := s.Records(t.Context(), []inventory.ScopedKey{receipt(1)})
+	must(t, err)
+	if d := gocmp.Diff([]inventory.Record{a, b}, read, exact); d != "" {
+		t.Fatal(d)
+	}
+}
+
+func TestHeld(t *testing.T) {
+	s := storetest.Open(t)
+	records := sales(6000) // more than one statement's parameters hold
+	must(t, s.WriteRecords(t.Context(), records[:4000]))
+	altered := sale(5)
+	altered.Content[3]++
+	held, err := s.Held(t.Context(), append(slices.Clone(records), altered))
+	must(t, err)
+	if len(held) != 4000 {
+		t.Errorf("%d held, want 4000", len(held))
+	}
+	for i := range records {
+		if held[records[i].Identity()] != (i < 4000) {
+			t.Fatalf("record %d held: %t", i, i >= 4000)
+		}
+	}
+	if held[altered.Identity()] {
+		t.Error("another content under the same id is held")
+	}
+	if held, err = s.Held(t.Context(), nil); err != nil || len(held) != 0 {
+		t.Errorf("Held of nothing: %v, %v", held, err)
+	}
+}
+
+func watermark(n int, at time.Time) inventory.Record {
+	r := inventory.Record{
+		ID: fmt.Sprintf("/erp %d", n), ReceivedAt: at, Transport: "cloudevents", Position: uint64(100 - n), Partition: 8,
+		Event: inventory.Event{
+			ID: fmt.Sprint(n), Source: "/erp", Type: inventory.TypeWatermark, Time: at,
+			Watermark: &inventory.Watermark{
+				System: "erp", SystemInstance: "p01", Location: "0123", CompleteThrough: at.Add(-time.Minute), Extract: "x", Records: 7,
+			},
+		},
+	}
+	r.Content = r.Event.ContentHash()
+	return r
+}
+
+func TestFactsInOrderOfTheirLog(t *testing.T) {
+	s := storetest.Open(t)
+	var records []inventory.Record
+	for n := range 5 {
+		records = append(records, watermark(n, noon.Add(time.Duration(n)*time.Second)))
+	}
+	for range 2 {
+		must(t, s.WriteRecords(t.Context(), append(slices.Clone(records), sale(1))))
+	}
+	for _, c := range []struct {
+		since time.Time
+		want  []uint64 // positions
+	}{
+		{time.Time{}, []uint64{96, 97, 98, 99, 100}},
+		{noon.Add(3 * time.Second), []uint64{96, 97}},
+		{noon.Add(3*time.Second + time.Microsecond), []uint64{96}},
+	} {
+		var got []uint64
+		must(t, s.Facts(t.Context(), c.since, func(f inventory.Fact) {
+			got = append(got, f.Position)
+			r := records[100-f.Position]
+			want := inventory.Fact{RecordID: r.ID, Position: r.Position, ReceivedAt: r.ReceivedAt, Watermark: *r.Event.Watermark}
+			if d := gocmp.Diff(want, f); d != "" {
+				t.Error(d)
+			}
+		}))
+		if !slices.Equal(got, c.want) {
+			t.Errorf("since %s: positions %d, want %d", c.since, got, c.want)
+		}
+	}
+}
+
+func TestNewestBindingByEpochThenRevision(t *testing.T) {
+	s := storetest.Open(t)
+	row := func(key, root int, epoch, revision uint64) lifecycle.BindingRow {
+		return lifecycle.BindingRow{
+			Partition: 3, Key: receipt(key), Root: receipt(root),
+			Version: lifecycle.Version{Epoch: epoch, Revision: revision},
+		}
+	}
+	const huge = 1<<64 - 1
+	// Written in an order that is not theirs: a paused former owner comes late.
+	for _, r := range []lifecycle.BindingRow{
+		row(1, 9, 2, 1), row(1, 10, 1, huge), row(1, 8, 2, 2), row(1, 11, 2, 0),
+		row(2, 5, huge, 1), row(2, 6, huge-1, huge),
+		row(3, 3, 1, 1),
+	} {
+		must(t, s.WriteBindings(t.Context(), []lifecycle.BindingRow{r}))
+	}
+	other := row(1, 77, 9, 9)
+	other.Partition = 4
+	must(t, s.WriteBindings(t.Context(), []lifecycle.BindingRow{other}))
+	for range 2 {
+		var keys []inventory.ScopedKey
+		for i := range 20_000 { // in several statements
+			keys = append(keys, receipt(i))
+		}
+		got, err := s.Roots(t.Context(), 3, keys)
+		must(t, err)
+		want := map[inventory.ScopedKey]inventory.ScopedKey{receipt(1): receipt(8), receipt(2): receipt(5), receipt(3): receipt(3)}
+		if d := gocmp.Diff(want, got); d != "" {
+			t.Error(d)
+		}
+		must(t, s.Conn().Exec(t.Context(), "OPTIMIZE TABLE bindings FINAL"))
+	}
+}
+
+func TestKeysOfOddCharacters(t *testing.T) {
+	s := storetest.Open(t)
+	keys := drawn(t, func(rt *rapid.T, _ int) inventory.ScopedKey {
+		return inventory.ScopedKey{Name: "correlation_id", Value: "x" + drawText.Draw(rt, "key")}
+	})
+	var bindings []lifecycle.BindingRow
+	want := map[inventory.ScopedKey]inventory.ScopedKey{}
+	for _, k := range keys {
+		bindings = append(bindings, lifecycle.BindingRow{Partition: 1, Key: k, Root: k})
+		want[k] = k
+	}
+	must(t, s.WriteBindings(t.Context(), bindings))
+	got, err := s.Roots(t.Context(), 1, keys)
+	must(t, err)
+	if d := gocmp.Diff(want, got); d != "" {
+		t.Fatal(d)
+	}
+}
+
+func TestKnownHashes(t *testing.T) {
+	s := storetest.Open(t)
+	records := sales(500)
+	var bindings []lifecycle.BindingRow
+	want := map[uint64]bool{}
+	for i := range records {
+		k := receipt(i)
+		bindings = append(bindings, lifecycle.BindingRow{Partition: k.Partition(8), Key: k, Root: k})
+		if k.Partition(8) == 2 {
+			want[lifecycle.KeyHash(k)] = true
+			want[lifecycle.IdentityHash(records[i].Identity())] = true
+		}
+	}
+	must(t, s.WriteRecords(t.Context(), records))
+	must(t, s.WriteBindings(t.Context(), bindings))
+	got := map[uint64]bool{}
+	must(t, s.Known(t.Context(), 2, func(h uint64) { got[h] = true }))
+	if d := gocmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
+
+// live returns the rows that count, by id.
+func live(t testing.TB, s *store.Store) (rows []lifecycle.Row) {
+	t.Helper()
+	must(t, s.EachLifecycle(t.Context(), func(r lifecycle.Row) error {
+		rows = append(rows, r)
+		return nil
+	}))
+	slices.SortFunc(rows, func(a, b lifecycle.Row) int {
+		return cmp.Or(strings.Compare(a.Lifecycle.ID, b.Lifecycle.ID), cmp.Compare(a.Partition, b.Partition))
+	})
+	return rows
+}
+
+func TestLifecyclesComeBackAsTheyWere(t *testing.T) {
+	s := storetest.Open(t)
+	written := drawn(t, func(rt *rapid.T, i int) lifecycle.Row {
+		var row lifecycle.Row
+		fill(rt, &row)
+		row.Lifecycle.ID = fmt.Sprintf("%04d %s", i, row.Lifecycle.ID)
+		row.Deleted = false
+		return row
+	})
+	must(t, s.WriteLifecycles(t.Context(), written))
+	for i := range written {
+		// These have tables of their own.
+		written[i].Lifecycle.Findings, written[i].NewKeys = nil, nil
+	}
+	if d := gocmp.Diff(written, live(t, s), exact); d != "" {
+		t.Fatalf("(-written +read)\n%s", d)
+	}
+}
+
+func TestFindingsComeBackAsTheyWere(t *testing.T) {
+	s := storetest.Open(t)
+	written := drawn(t, func(rt *rapid.T, i int) lifecycle.FindingRow {
+		var row lifecycle.FindingRow
+		fill(rt, &row)
+		f := &row.Finding
+		f.ID = fmt.Sprintf("%04d %s", i, f.ID)
+		f.GroupKey = inventory.GroupKey{Kind: f.Kind, Cause: f.Cause, System: f.System, Step: f.Step, Detail: f.GroupKey.Detail}
+		if rapid.Bool().Draw(rt, "about a feed") {
+			f.LifecycleID, row.Component = "", inventory.ScopedKey{}
+		}
+		row.Deleted = false
+		return row
+	})
+	must(t, s.WriteFindings(t.Context(), written))
+	var read []lifecycle.FindingRow
+	must(t, s.EachFinding(t.Context(), func(r lifecycle.FindingRow) error {
+		read = append(read, r)
+		return nil
+	}))
+	slices.SortFunc(read, func(a, b lifecycle.FindingRow) int { return strings.Compare(a.Finding.ID, b.Finding.ID) })
+	if d := gocmp.Diff(written, read, exact); d != "" {
+		t.Fatalf("(-written +read)\n%s", d)
+	}
+}
+
+// row is a lifecycle of one receipt at partition 3.
+func row(id string, root int, epoch, revision uint64) lifecycle.Row {
+	return lifecycle.Row{
+		Lifecycle: inventory.Lifecycle{
+			ID: id, Canonical: receipt(root), Component: receipt(root), State: inventory.StateOpen,
+			Location: "0123", Register: "04", UpdatedAt: noon, StartedAt: noon,
+			Identifiers: []inventory.ScopedKey{receipt(root)},
+		},
+		Partition: 3,
+		Version:   lifecycle.Version{Epoch: epoch, Revision: revision},
+	}
+}
+
+func TestOlderEpochNeverOverwrites(t *testing.T) {
+	s := storetest.Open(t)
+	verdict := func(r lifecycle.Row, v inventory.Verdict) lifecycle.Row {
+		r.Lifecycle.Verdict = v
+		return r
+	}
+	tombstone := func(r lifecycle.Row) lifecycle.Row {
+		r.Deleted = true
+		return r
+	}
+	elsewhere := verdict(row("a", 1, 1, 1), inventory.Stalled)
+	elsewhere.Partition = 5
+	for _, r := range []lifecycle.Row{
+		verdict(row("a", 1, 2, 1), inventory.Complete),
+		verdict(row("a", 1, 1, 50), inventory.Overdue), // a paused former owner
+		elsewhere, // versions of two partitions do not compare
+		tombstone(row("b", 2, 2, 7)),
+		verdict(row("b", 2, 2, 6), inventory.Open),
+		verdict(row("b", 2, 1, 99), inventory.Open),
+		tombstone(row("c", 3, 1, 1)),
+		verdict(row("c", 3, 1, 2), inventory.Open), // it came back
+	} {
+		must(t, s.WriteLifecycles(t.Context(), []lifecycle.Row{r}))
+		f := lifecycle.FindingRow{
+			Finding:   inventory.Finding{ID: r.Lifecycle.ID, LifecycleID: r.Lifecycle.ID, Sentence: string(r.Lifecycle.Verdict)},
+			Partition: r.Partition, Component: r.Lifecycle.Component, Version: r.Version, Deleted: r.Deleted,
+		}
+		must(t, s.WriteFindings(t.Context(), []lifecycle.FindingRow{f}))
+	}
+	want := []string{"a complete", "a stalled", "c open"}
+	for range 2 {
+		var got, findings []string
+		for _, r := range live(t, s) {
+			got = append(got, r.Lifecycle.ID+" "+string(r.Lifecycle.Verdict))
+		}
+		must(t, s.EachFinding(t.Context(), func(r lifecycle.FindingRow) error {
+			findings = append(findings, r.Finding.ID+" "+r.Finding.Sentence)
+			return nil
+		}))
+		slices.Sort(got)
+		slices.Sort(findings)
+		if !slices.Equal(got, want) || !slices.Equal(findings, want) {
+			t.Errorf("lifecycles %q and findings %q, want %q", got, findings, want)
+		}
+		must(t, s.Conn().Exec(t.Context(), "OPTIMIZE TABLE lifecycles FINAL"))
+		must(t, s.Conn().Exec(t.Context(), "OPTIMIZE TABLE findings FINAL"))
+	}
+}
+
+func TestComponentsByTheirNewestRow(t *testing.T) {
+	s := storetest.Open(t)
+	finding := func(id string, root int, revision uint64) lifecycle.FindingRow {
+		return lifecycle.FindingRow{
+			Finding: inventory.Finding{ID: id}, Partition: 3, Component: receipt(root),
+			Version: lifecycle.Version{Epoch: 1, Revision: revision},
+		}
+	}
+	// Enough others that the rows in question lie in granules of their own.
+	var crowd []lifecycle.Row
+	for i := range 5000 {
+		crowd = append(crowd, row(fmt.Sprintf("crowd %04d", i), 1000+i, 1, 1))
+	}
+	must(t, s.WriteLifecycles(t.Context(), crowd))
+	gone := row("gone", 1, 1, 2)
+	gone.Deleted = true
+	other := row("other", 1, 1, 1)
+	other.Partition = 4
+	moved := finding("moved", 2, 2)
+	for _, r := range []lifecycle.Row{
+		row("kept", 1, 1, 1), row("twin", 1, 1, 1), row("gone", 1, 1, 1), row("crowd 2500", 1, 1, 2), other,
+		gone,
+		row("twin", 2, 1, 2), // is of another component by now
+	} {
+		must(t, s.WriteLifecycles(t.Context(), []lifecycle.Row{r}))
+	}
+	for _, f := range []lifecycle.FindingRow{finding("stays", 1, 1), finding("moved", 1, 1), moved} {
+		must(t, s.WriteFindings(t.Context(), []lifecycle.FindingRow{f}))
+	}
+	stored := func(id string, root int) lifecycle.StoredLifecycle {
+		return lifecycle.StoredLifecycle{ID: id, Identifiers: []inventory.ScopedKey{receipt(root)}}
+	}
+	one := lifecycle.Component{
+		Root:       receipt(1),
+		Lifecycles: []lifecycle.StoredLifecycle{stored("crowd 2500", 1), stored("kept", 1)},
+		Findings:   []string{"stays"},
+	}
+	two := lifecycle.Component{Root: receipt(2), Lifecycles: []lifecycle.StoredLifecycle{stored("twin", 2)}, Findings: []string{"moved"}}
+	for _, c := range []struct {
+		roots []inventory.ScopedKey
+		want  map[inventory.ScopedKey]lifecycle.Component
+	}{
+		{[]inventory.ScopedKey{receipt(1)}, map[inventory.ScopedKey]lifecycle.Component{receipt(1): one}},
+		{[]inventory.ScopedKey{receipt(1), receipt(2), receipt(3)}, map[inventory.ScopedKey]lifecycle.Component{receipt(1): one, receipt(2): two}},
+		{[]inventory.ScopedKey{receipt(3500)}, map[inventory.ScopedKey]lifecycle.Component{}},
+		{nil, map[inventory.ScopedKey]lifecycle.Component{}},
+	} {
+		got, err := s.Components(t.Context(), 3, c.roots)
+		must(t, err)
+		if d := gocmp.Diff(c.want, got); d != "" {
+			t.Errorf("%v: %s", c.roots, d)
+		}
+	}
+}
+
+func TestOpenComponents(t *testing.T) {
+	s := storetest.Open(t)
+	closed := row("b", 2, 1, 2)
+	closed.Lifecycle.State = inventory.StateClosed
+	gone := row("c", 3, 1, 2)
+	gone.Deleted = true
+	elsewhere := row("d", 4, 1, 1)
+	elsewhere.Partition = 7
+	for _, r := range []lifecycle.Row{
+		row("a", 1, 1, 1), row("a2", 1, 1, 1), row("b", 2, 1, 1), row("c", 3, 1, 1), closed, gone, elsewhere, row("e", 5, 1, 1),
+	} {
+		must(t, s.WriteLifecycles(t.Context(), []lifecycle.Row{r}))
+	}
+	var got []inventory.ScopedKey
+	must(t, s.OpenComponents(t.Context(), 3, func(k inventory.ScopedKey) { got = append(got, k) }))
+	slices.SortFunc(got, inventory.CompareKeys)
+	if want := []inventory.ScopedKey{receipt(1), receipt(5)}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+func TestSearchKeys(t *testing.T) {
+	s := storetest.Open(t)
+	r := row("c-1", 778, 1, 1)
+	r.NewKeys = []inventory.Key{{Name: "receipt", Value: "0123-04-000778"}, {Name: "erp_document", Value: "0004900012345"}}
+	must(t, s.WriteLifecycles(t.Context(), []lifecycle.Row{r}))
+	r.Version.Revision, r.NewKeys = 2, []inventory.Key{{Name: "trace_id", Value: "4BF9"}}
+	must(t, s.WriteLifecycles(t.Context(), []lifecycle.Row{r}))
+	for _, typed := range []string{"0123-04-000778", "123/4/778", "778", "0123 778", "4900012345", "4bf9"} {
+		rows, err := s.Conn().Query(t.Context(), "SELECT DISTINCT lifecycle_id FROM lifecycle_keys WHERE search IN ?", inventory.SearchQuery(typed))
+		must(t, err)
+		var found []string
+		for rows.Next() {
+			var id string
+			must(t, rows.Scan(&id))
+			found = append(found, id)
+		}
+		must(t, errors.Join(rows.Close(), rows.Err()))
+		if !slices.Equal(found, []string{"c-1"}) {
+			t.Errorf("%q finds %q", typed, found)
+		}
+	}
+}
+
+func TestStepsAndUnitsHaveColumns(t *testing.T) {
+	s := storetest.Open(t)
+	r := row("a", 1, 1, 1)
+	r.Lifecycle.Units = []inventory.Quantity{{UOM: "EA", Quantity: inventory.DecimalOf(-2)}, {UOM: "KGM", Quantity: inventory.Milli(-1250)}}
+	r.Lifecycle.Steps = []inventory.StepState{
+		{StepRef: inventory.StepRef{System: "pos", Step: "completed"}, Outcome: inventory.OK, OccurredAt: noon},
+		{StepRef: inventory.StepRef{System: "middleware", Step: "accepted"}, Outcome: inventory.OK, OccurredAt: noon.Add(1500 * time.Millisecond), ExpectedBy: noon.Add(time.Minute)},
+		{StepRef: inventory.StepRef{System: "erp", Step: "posted"}, ExpectedBy: noon.Add(5 * time.Minute)},
+	}
+	r.Lifecycle.Findings = []inventory.Finding{
+		{Kind: inventory.MissingStep, State: inventory.FindingOpen}, {Kind: inventory.LateStep, State: inventory.FindingClosed},
+	}
+	must(t, s.WriteLifecycles(t.Context(), []lifecycle.Row{r}))
+	var got string
+	must(t, s.Conn().QueryRow(t.Context(), `SELECT toString((steps.name, steps.outcome, steps.lag_ms, steps.limit_ms, units, finding_kinds))
+		FROM lifecycles`).Scan(&got))
+	want := "(['pos completed','middleware accepted','erp posted'],['ok','ok',''],[0,1500,0],[0,60000,300000]," +
+		"[('EA',-2),('KGM',-1.25)],['missing_step'])"
+	if got != want {
+		t.Errorf("\n got %s\nwant %s", got, want)
+	}
+}
+
+func TestQuarantine(t *testing.T) {
+	s := storetest.Open(t)
+	var items []inventory.Quarantined
+	for i := range 25 {
+		items = append(items, inventory.Quarantined{
+			ID: fmt.Sprintf("%02d", i), ReceivedAt: noon.Add(time.Duration(i/2) * time.Second), Source: "/pos", Transport: "cloudevents",
+			ContentType: "application/json", Reason: "malformed", Pointer: "/data/workflow", Detail: "data.workflow is missing",
+			Raw: []byte{0, 1, 2, 0xff, byte(i)},
+		})
+	}
+	for range 2 {
+		must(t, s.WriteQuarantine(t.Context(), items))
+	}
+	slices.Reverse(items)
+	var got []inventory.Quarantined
+	var before inventory.Quarantined
+	for {
+		page, err := s.Quarantined(t.Context(), before, 10)
+		must(t, err)
+		if len(page) == 0 {
+			break
+		}
+		got, before = append(got, page...), page[len(page)-1]
+	}
+	if d := gocmp.Diff(items, got); d != "" {
+		t.Error(d)
+	}
+	if n, err := s.QuarantineCount(t.Context()); err != nil || n != 25 {
+		t.Errorf("%d items (%v), want 25", n, err)
+	}
+}
+
+func TestWritersShareInserts(t *testing.T) {
+	s := storetest.Open(t)
+	var writers sync.WaitGroup
+	errs := make(chan error, 200)
+	for i := range 200 {
+		writers.Go(func() { errs <- s.WriteRecords(t.Context(), []inventory.Record{sale(i)}) })
+	}
+	writers.Wait()
+	close(errs)
+	for err := range errs {
+		must(t, err)
+	}
+	if n := count(t, s, "SELECT count() FROM events"); n != 200 {
+		t.Errorf("%d rows, want 200", n)
+	}
+	if n := count(t, s, "SELECT uniqExact(_part) FROM events"); n >= 100 {
+		t.Errorf("200 writers made %d parts", n)
+	}
+}
+
+func TestWriteOfACancelledCaller(t *testing.T) {
+	s := storetest.Open(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.WriteRecords(ctx, sales(1)); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v, want it cancelled", err)
+	}
+	must(t, s.WriteRecords(t.Context(), sales(2)))
+	if n := count(t, s, "SELECT count() FROM events FINAL"); n != 2 {
+		t.Errorf("%d records, want 2", n)
+	}
+}
+
+func TestClosedStore(t *testing.T) {
+	s := storetest.Open(t)
+	must(t, s.Close())
+	must(t, s.Close())
+	if err := s.WriteRecords(t.Context(), sales(1)); !errors.Is(err, store.ErrClosed) {
+		t.Errorf("%v, want %v", err, store.ErrClosed)
+	}
+}
+
+func TestUsageAndDisks(t *testing.T) {
+	s := storetest.Open(t)
+	must(t, s.WriteRecords(t.Context(), sales(1000)))
+	tables, err := s.Usage(t.Context())
+	must(t, err)
+	i := slices.IndexFunc(tables, func(u store.TableUsage) bool { return u.Table == "events" })
+	if i < 0 || tables[i].Rows != 1000 || tables[i].BytesPerRow() <= 0 || tables[i].BytesPerRow() > 1000 {
+		t.Errorf("%+v", tables)
+	}
+	disks, err := s.Disks(t.Context())
+	must(t, err)
+	if len(disks) == 0 || disks[0].Total == 0 || disks[0].Used() < 0 || disks[0].Used() > 1 {
+		t.Errorf("%+v", disks)
+	}
+	for free, warned := range map[uint64]bool{0: true, 19: true, 20: true, 21: false, 100: false} {
+		if got := (store.DiskUsage{Path: "/data", Free: free, Total: 100}).Warning(); (got != "") != warned {
+			t.Errorf("%d %% free: %q", free, got)
+		}
+	}
+}

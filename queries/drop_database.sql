@@ -1,0 +1,2 @@
+-- Before a backup takes its place, and only where it holds no row.
+DROP DATABASE {database:Identifier} SYNC
