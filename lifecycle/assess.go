@@ -47,7 +47,6 @@ func (s *standing) done() bool { return s.ok != nil || s.proven }
 // assessment is what holds after some arrivals.
 type assessment struct {
 	workflow *inventory.Workflow
-	now      time.Time
 	steps    []standing
 	anchor   *entry
 	location inventory.Location
@@ -82,8 +81,8 @@ func unmapped(e *inventory.Error) bool {
 
 // assess says what holds of a lifecycle's entries, in order of arrival, judged
 // by these alone. newest is when the last of them arrived.
-func assess(rules *Rules, w *inventory.Workflow, c *cluster, entries []entry, evidence *Evidence, now time.Time) *assessment {
-	a := &assessment{workflow: w, now: now, steps: make([]standing, len(w.Steps))}
+func assess(rules *Rules, w *inventory.Workflow, c *cluster, entries []entry, evidence *Evidence) *assessment {
+	a := &assessment{workflow: w, steps: make([]standing, len(w.Steps))}
 	newest := entries[len(entries)-1].ReceivedAt
 	for i := range entries {
 		if e := &entries[i]; e.step >= 0 {
@@ -278,9 +277,9 @@ func (a *assessment) eachBefore(i int, yield func(j int)) {
 // the register was not heard, the record that tells.
 func (a *assessment) subject(e *entry) string {
 	if a.anchor != nil {
-		return a.anchor.ID
+		return a.anchor.name()
 	}
-	return e.ID
+	return e.name()
 }
 
 // judge looks at every expected step on its own and at what explains it.
@@ -311,7 +310,7 @@ func (a *assessment) judge(newest time.Time, evidence *Evidence) {
 		}
 		if s.dead != nil && !unmapped(s.dead.Event.Error) {
 			a.raise(condition{
-				id: findingID(inventory.DeadLetter, step.String(), s.dead.ID), kind: inventory.DeadLetter, step: i,
+				id: findingID(inventory.DeadLetter, step.String(), s.dead.name()), kind: inventory.DeadLetter, step: i,
 				opens: s.dead.ReceivedAt, since: s.dead.Event.Time, err: s.dead.Event.Error,
 				cause: inventory.CauseIntegrationFault, about: []string{s.dead.ID},
 			})
@@ -319,7 +318,7 @@ func (a *assessment) judge(newest time.Time, evidence *Evidence) {
 		}
 		if s.rejected != nil && !unmapped(s.rejected.Event.Error) {
 			a.raise(condition{
-				id: findingID(inventory.RejectedKind, step.String(), s.rejected.ID), kind: inventory.RejectedKind, step: i,
+				id: findingID(inventory.RejectedKind, step.String(), s.rejected.name()), kind: inventory.RejectedKind, step: i,
 				opens: s.rejected.ReceivedAt, since: s.rejected.Event.Time, err: s.rejected.Event.Error,
 				cause: inventory.CauseSenderValidation, about: []string{s.rejected.ID},
 			})
@@ -334,7 +333,7 @@ func (a *assessment) judge(newest time.Time, evidence *Evidence) {
 				a.pending = true
 			}
 			a.raise(condition{
-				id: findingID(inventory.MappingUnknown, step.String(), e.ID), kind: inventory.MappingUnknown, step: i,
+				id: findingID(inventory.MappingUnknown, step.String(), e.name()), kind: inventory.MappingUnknown, step: i,
 				opens: opens, since: e.Event.Time, err: e.Event.Error, version: e.Event.MappingVersion,
 				cause: inventory.CauseMappingDefect, about: []string{e.ID},
 			})
@@ -383,7 +382,7 @@ func (a *assessment) leadSubject() string {
 			first = ok
 		}
 	}
-	return first.ID
+	return first.name()
 }
 
 func (a *assessment) successorIDs(i int) []string {
@@ -431,7 +430,7 @@ func (a *assessment) explained(i int, accounts func(*standing) bool) bool {
 func (a *assessment) from(step int, due, newest time.Time, evidence *Evidence) (opens time.Time, ok bool) {
 	s := &a.workflow.Steps[step]
 	opens = later2(due.Add(s.Evidence), newest.Add(a.workflow.Settle))
-	reached, ok := evidence.reach(s.System, a.location.ID, due, a.now)
+	reached, ok := evidence.reach(s.System, a.location.ID, due)
 	if !ok {
 		if a.awaiting.IsZero() || opens.Before(a.awaiting) {
 			a.awaiting = opens
@@ -450,7 +449,7 @@ func (a *assessment) judgeGap(i int, newest time.Time, evidence *Evidence) {
 	if due.IsZero() {
 		due = s.provenAt
 	}
-	reached, ok := evidence.reach(step.System, a.location.ID, due, a.now)
+	reached, ok := evidence.reach(step.System, a.location.ID, due)
 	if !ok {
 		a.awaits = append(a.awaits, inventory.Await{System: step.System, Through: due})
 		return
@@ -474,7 +473,7 @@ func (a *assessment) judgeReplay(i int, newest time.Time, evidence *Evidence) {
 		return
 	}
 	a.raise(condition{
-		id:   findingID(inventory.StalledReplay, a.workflow.Steps[i].String(), s.replay.ID),
+		id:   findingID(inventory.StalledReplay, a.workflow.Steps[i].String(), s.replay.name()),
 		kind: inventory.StalledReplay, step: i, opens: opens,
 		since: s.replay.Event.Time.Add(a.workflow.ReplayDeadline), cause: inventory.CauseQueueStopped,
 		about: []string{s.replay.ID}, err: deadError(s),
@@ -551,7 +550,7 @@ func (a *assessment) judgeCollisions(c *cluster, entries []entry) {
 			continue // two events that were given one id
 		}
 		a.raise(condition{
-			id: findingID(inventory.KeyCollision, "record", e.ID), kind: inventory.KeyCollision, step: e.step,
+			id: findingID(inventory.KeyCollision, "record "+c.canonical.String(), e.ID), kind: inventory.KeyCollision, step: e.step,
 			opens: e.ReceivedAt, since: e.Event.Time, cause: inventory.CauseIntegrationFault, about: []string{e.ID},
 			key: inventory.ScopedKey{Name: inventory.KeyRecord, Value: e.ID},
 		})
@@ -562,7 +561,7 @@ func (a *assessment) judgeCollisions(c *cluster, entries []entry) {
 			if e.outcome == inventory.OK && e.ID != a.anchor.ID && e.business() != a.anchor.business() &&
 				e.Event.EffectiveAttempt() == a.anchor.Event.EffectiveAttempt() && !sameBasket(&e.Event, &a.anchor.Event) {
 				a.raise(condition{
-					id: findingID(inventory.KeyCollision, "basket", a.anchor.ID), kind: inventory.KeyCollision, step: i,
+					id: findingID(inventory.KeyCollision, "basket", a.anchor.name()), kind: inventory.KeyCollision, step: i,
 					opens: e.ReceivedAt, since: e.Event.Time, cause: inventory.CauseIntegrationFault,
 					about: []string{a.anchor.ID, e.ID}, key: c.canonical,
 				})

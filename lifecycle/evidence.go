@@ -83,10 +83,10 @@ func (e *Evidence) Trim(t time.Time) {
 
 // reach says when the evidence of a system about a location was complete
 // through t: at once (zero time) where no feed was known by then, at a time, or
-// not yet by now (ok false).
+// not yet as far as is known (ok false).
 //
 // A feed first heard of after t binds nothing that was due before it spoke.
-func (e *Evidence) reach(system, location string, t, now time.Time) (at time.Time, ok bool) {
+func (e *Evidence) reach(system, location string, t time.Time) (at time.Time, ok bool) {
 	if e == nil {
 		return time.Time{}, true
 	}
@@ -99,7 +99,7 @@ func (e *Evidence) reach(system, location string, t, now time.Time) (at time.Tim
 			continue
 		}
 		i := sort.Search(len(h.through), func(i int) bool { return !h.through[i].Before(t) })
-		if i == len(h.through) || h.received[i].After(now) {
+		if i == len(h.through) {
 			return time.Time{}, false
 		}
 		if h.received[i].After(at) {

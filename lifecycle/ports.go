@@ -83,6 +83,9 @@ type Reader interface {
 	// decoded ends the messages before it; when it is the first one it is returned
 	// as a *PoisonError, and the next Fetch goes on behind it.
 	Fetch(ctx context.Context, limit int, wait time.Duration) ([]Message, error)
+	// Cursor returns the position behind which the reader began: everything up to
+	// it was done with before.
+	Cursor() uint64
 	// End returns the position of the newest message appended, 0 for an empty log.
 	End(ctx context.Context) (uint64, error)
 	// Ack moves the partition's cursor to position: every message up to it is
@@ -145,6 +148,9 @@ type Row struct {
 type FindingRow struct {
 	Finding   inventory.Finding
 	Partition int
+	// Component is the root of the lifecycle's component when it was written;
+	// zero for findings about feeds.
+	Component inventory.ScopedKey
 	Version   Version
 	Deleted   bool
 }
@@ -169,18 +175,18 @@ type Batch struct {
 // Component is what the store remembers of a component at its home.
 type Component struct {
 	Root inventory.ScopedKey
-	// Lifecycles and Findings are the ids of live rows, to be tombstoned when
-	// they are no longer computed.
+	// Lifecycles and Findings are the live rows, to be tombstoned when they are no
+	// longer computed.
 	Lifecycles []StoredLifecycle
-	Findings   []inventory.Finding
+	Findings   []string // ids
 }
 
 // StoredLifecycle is the part of a stored lifecycle a cold load needs.
 type StoredLifecycle struct {
 	ID          string
 	Identifiers []inventory.ScopedKey
-	State       inventory.State
-	NextAt      time.Time
+	// ComputedAt is the now it was computed with: never judged by less again.
+	ComputedAt time.Time
 }
 
 // Store is the memory behind the engine. Every read sees what Write returned
@@ -198,7 +204,8 @@ type Store interface {
 	// Roots returns what the partition has stored of the given keys' roots; keys
 	// it does not know are absent.
 	Roots(ctx context.Context, partition int, keys []inventory.ScopedKey) (map[inventory.ScopedKey]inventory.ScopedKey, error)
-	// Components returns the live rows of the given components at the partition.
+	// Components returns the live rows that the partition wrote under any of the
+	// given roots; roots without live rows are absent.
 	Components(ctx context.Context, partition int, roots []inventory.ScopedKey) (map[inventory.ScopedKey]Component, error)
 	// Records returns every raw record whose entry key is among keys.
 	Records(ctx context.Context, keys []inventory.ScopedKey) ([]inventory.Record, error)

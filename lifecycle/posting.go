@@ -158,7 +158,7 @@ func (a *assessment) judgePostings(entries []entry, newest time.Time, evidence *
 	name := a.workflow.Steps[step].String()
 	if len(twice) > 0 {
 		a.raise(condition{
-			id: findingID(inventory.DuplicatePosting, name, a.anchor.ID), kind: inventory.DuplicatePosting, step: step,
+			id: findingID(inventory.DuplicatePosting, name, a.anchor.name()), kind: inventory.DuplicatePosting, step: step,
 			opens: newest.Add(a.workflow.Settle), since: s.ok.Event.Time, cause: inventory.CauseDuplicateSubmission,
 			about: about, lines: twice,
 		})
@@ -177,7 +177,7 @@ func (a *assessment) judgePostings(entries []entry, newest time.Time, evidence *
 		}
 	}
 	a.raise(condition{
-		id: findingID(inventory.QuantityMismatch, name, a.anchor.ID), kind: inventory.QuantityMismatch, step: step,
+		id: findingID(inventory.QuantityMismatch, name, a.anchor.name()), kind: inventory.QuantityMismatch, step: step,
 		opens: opens, since: s.ok.Event.Time, cause: inventory.CauseUnknown, about: about, lines: wrong,
 	})
 }

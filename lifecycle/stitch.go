@@ -38,6 +38,10 @@ type entry struct {
 	digest   inventory.Hash
 }
 
+// name tells a record from every other, also from one with the same id and other
+// content.
+func (e *entry) name() string { return e.ID + "#" + e.Content.String() }
+
 // business returns the digest of what the record says about the business.
 func (e *entry) business() inventory.Hash {
 	if !e.digested {
@@ -266,9 +270,9 @@ func canonicalOf(keys []inventory.ScopedKey, owners map[inventory.ScopedKey]int,
 			return k
 		}
 	}
-	least := entries[0].ID + "#" + entries[0].Content.String()
-	for _, e := range entries[1:] {
-		least = min(least, e.ID+"#"+e.Content.String())
+	least := entries[0].name()
+	for i := range entries {
+		least = min(least, entries[i].name())
 	}
 	return inventory.ScopedKey{Name: inventory.KeyRecord, Value: least}
 }

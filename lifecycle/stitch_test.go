@@ -139,7 +139,7 @@ func brief(l inventory.Lifecycle) []string {
 
 func watermark(system string, received, through time.Duration) inventory.Fact {
 	return inventory.Fact{
-		ReceivedAt: t0.Add(received), Position: uint64(received / time.Second),
+		RecordID: fmt.Sprint(system, received), ReceivedAt: t0.Add(received), Position: uint64(received/time.Second) + 1000,
 		Watermark: inventory.Watermark{System: system, CompleteThrough: t0.Add(through)},
 	}
 }
@@ -173,8 +173,10 @@ func TestVerdicts(t *testing.T) {
 		},
 		{
 			name: "one finding explains every step after it",
-			tale: func() *tale { return without(smooth(), "middleware accepted", "middleware mapped", "oms availability_updated", "erp posted") },
-			now:  hour, verdict: inventory.Overdue, state: inventory.StateOpen,
+			tale: func() *tale {
+				return without(smooth(), "middleware accepted", "middleware mapped", "oms availability_updated", "erp posted")
+			},
+			now: hour, verdict: inventory.Overdue, state: inventory.StateOpen,
 			findings: []string{"missing_step (middleware accepted) open"},
 		},
 		{

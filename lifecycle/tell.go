@@ -27,7 +27,7 @@ func shortHash(parts ...string) string {
 func tell(rules *Rules, c *cluster, evidence *Evidence, now time.Time) inventory.Lifecycle {
 	entries := c.entries
 	l := inventory.Lifecycle{
-		ID: LifecycleID(c.canonical), Canonical: c.canonical, Identifiers: c.keys,
+		ID: LifecycleID(c.canonical), Canonical: c.canonical,
 		UpdatedAt: entries[len(entries)-1].ReceivedAt, ComputedAt: now, FactPosition: evidence.Position(),
 	}
 	w := rules.Workflow(workflowOf(entries))
@@ -64,13 +64,16 @@ func tell(rules *Rules, c *cluster, evidence *Evidence, now time.Time) inventory
 			i = j
 			continue
 		}
-		a = assess(rules, w, c, entries[:j], evidence, now)
+		a = assess(rules, w, c, entries[:j], evidence)
 		lives.arrive(a, entries[i:j], until, now)
 		i = j
 	}
 	l.Workflow, l.RuleVersion, l.Owner = w.Name, w.Version, w.Owner
 	describe(&l, a, entries)
 	l.Findings = lives.findings(rules, a, &l)
+	if lives.uncertain && now.Before(l.UpdatedAt) && (lives.next.IsZero() || l.UpdatedAt.Before(lives.next)) {
+		lives.next = l.UpdatedAt
+	}
 	conclude(&l, a, lives.next, now)
 	l.Sentence = sentence(&l, a)
 	return l
@@ -105,6 +108,9 @@ type life struct {
 type lives struct {
 	all  []*life
 	next time.Time // the earliest opening after now
+	// uncertain is set where evidence was awaited before the next arrival: facts
+	// received before that arrival may not all be known yet.
+	uncertain bool
 }
 
 func (s *lives) of(id string) *life {
@@ -120,6 +126,9 @@ func (s *lives) of(id string) *life {
 // good, as far as now goes).
 func (s *lives) arrive(a *assessment, arrived []entry, until, now time.Time) {
 	at := arrived[0].ReceivedAt
+	if !until.IsZero() && !a.awaiting.IsZero() && a.awaiting.Before(until) {
+		s.uncertain = true
+	}
 	for _, l := range s.all {
 		if l.closed.IsZero() && !holds(a, l.id) {
 			l.closed = at
@@ -292,6 +301,7 @@ func collect(l *inventory.Lifecycle, entries []entry) {
 		for j := range e.Lines {
 			items[e.Lines[j].Item] = true
 		}
+		l.Identifiers = append(l.Identifiers, entries[i].keys...)
 		for _, r := range e.Refs {
 			l.Related = append(l.Related, inventory.Related{Rel: r.Rel, Keys: r.Keys})
 		}
@@ -301,6 +311,8 @@ func collect(l *inventory.Lifecycle, entries []entry) {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Value, b.Value))
 	})
 	l.Keys = slices.Compact(l.Keys)
+	slices.SortFunc(l.Identifiers, inventory.CompareKeys)
+	l.Identifiers = slices.Compact(l.Identifiers)
 	delete(items, "")
 	for item := range items {
 		l.Items = append(l.Items, item)

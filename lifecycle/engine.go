@@ -1,0 +1,220 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/stocktrace/stocktrace/inventory"
+)
+
+// EngineOptions are what an engine is made of. Log, Store, Board, Clock and
+// Rules are required.
+type EngineOptions struct {
+	Log   Log
+	Store Store
+	Board Board
+	Clock Clock
+	Rules *Rules
+	// Quarantine keeps a message that cannot be decoded; durable when it returns
+	// nil.
+	Quarantine func(ctx context.Context, items []inventory.Quarantined) error
+	Logger     *slog.Logger
+	// Changed is called after each flush with what it wrote; it must not block.
+	Changed func(lifecycles, findings int)
+	// Linger is how long writes of several partitions wait for each other, to
+	// share one insert. Real time; 100 ms unless set.
+	Linger time.Duration
+	// Hot is how many closed components a partition keeps in memory against late
+	// records; 20,000 unless set.
+	Hot int
+}
+
+// Engine stitches what the log brings and writes what it finds. One process
+// runs one engine; it owns the partitions it holds a lease for.
+type Engine struct {
+	EngineOptions
+	store Store // Store behind a group commit
+
+	mu            sync.Mutex
+	evidence      *Evidence
+	known         map[string]struct{} // record ids of facts taken in
+	factsThrough  time.Time
+	low           time.Time // the highest low watermark seen
+	evidenceDirty uint64    // counts facts, so that owners notice new ones
+
+	ready chan struct{} // closed once stored facts are loaded
+}
+
+// factHistory is how long watermarks are kept in memory. A lifecycle that asks
+// for older evidence finds the oldest kept, which reaches further.
+const factHistory = 7 * 24 * time.Hour
+
+// NewEngine returns an engine; Run starts it.
+func NewEngine(o EngineOptions) *Engine {
+	if o.Linger == 0 {
+		o.Linger = 100 * time.Millisecond
+	}
+	if o.Hot == 0 {
+		o.Hot = 20_000
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Changed == nil {
+		o.Changed = func(int, int) {}
+	}
+	return &Engine{
+		EngineOptions: o, store: newGroupCommit(o.Store, o.Linger),
+		evidence: NewEvidence(), known: map[string]struct{}{}, ready: make(chan struct{}),
+	}
+}
+
+// Run keeps the engine's view of the facts, which every partition it owns needs.
+// It returns when ctx ends, with nil, or when the facts cannot be read.
+func (e *Engine) Run(ctx context.Context) error {
+	from := uint64(1)
+	err := e.Store.Facts(ctx, e.Clock.Now().Add(-factHistory), func(f inventory.Fact) {
+		e.takeFact(f)
+		from = max(from, f.Position+1)
+	})
+	if err != nil {
+		return fmt.Errorf("load facts: %w", err)
+	}
+	close(e.ready)
+	err = e.Log.Facts(ctx, from, e.takeFact, func(t time.Time) {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.factsThrough = later2(e.factsThrough, t)
+	})
+	if err != nil && ctx.Err() == nil {
+		return fmt.Errorf("read facts: %w", err)
+	}
+	return nil
+}
+
+func (e *Engine) takeFact(f inventory.Fact) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if _, again := e.known[f.RecordID]; again {
+		return
+	}
+	e.known[f.RecordID] = struct{}{}
+	e.evidence.Add(f)
+	e.evidenceDirty++
+	if e.evidenceDirty%10_000 == 0 {
+		e.evidence.Trim(f.ReceivedAt.Add(-factHistory))
+		if len(e.known) > 1_000_000 {
+			clear(e.known)
+		}
+	}
+}
+
+// withEvidence calls f with the evidence, which may not be kept.
+func (e *Engine) withEvidence(f func(ev *Evidence)) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	f(e.evidence)
+}
+
+// watermark is the time up to which everything received has been processed in
+// every partition: what may be judged by silence. Zero while some partition has
+// no owner that has reported.
+func (e *Engine) watermark() time.Time {
+	e.mu.Lock()
+	low := e.factsThrough
+	e.mu.Unlock()
+	progress := e.Board.Progress()
+	for p := range e.Log.Partitions() {
+		through := progress[p].Through
+		if through.Before(low) {
+			low = through
+		}
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.low = later2(e.low, low) // once reached it holds, whoever forgets it
+	return e.low
+}
+
+// Watermark returns the engine's low watermark, for people who ask whether its
+// own pipeline is behind.
+func (e *Engine) Watermark() time.Time { return e.watermark() }
+
+// Own processes a partition until ctx ends or the lease is lost to another. It
+// starts from what the store holds, so it may be called again after any crash.
+func (e *Engine) Own(ctx context.Context, lease Lease) error {
+	select {
+	case <-e.ready:
+	case <-ctx.Done():
+		return nil
+	}
+	var err error
+	if lease.Partition == e.Log.Partitions() {
+		err = e.ownFacts(ctx, lease)
+	} else {
+		err = e.ownPartition(ctx, lease)
+	}
+	if ctx.Err() != nil || errors.Is(err, ErrFenced) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("partition %d: %w", lease.Partition, err)
+	}
+	return nil
+}
+
+// progressTracker works out how far a partition has come: a probe notes the time
+// and the log's end; once processing has passed that end, everything received up
+// to that time is done.
+type progressTracker struct {
+	lease   Lease
+	probe   time.Time
+	end     uint64
+	through time.Time
+	sent    []sent
+}
+
+// sent is a message to another partition that it has not processed yet.
+type sent struct {
+	partition int
+	position  uint64
+	origin    time.Time
+}
+
+// advance takes a new probe where the last one was passed, and returns the
+// progress to report.
+func (t *progressTracker) advance(ctx context.Context, e *Engine, reader Reader, position uint64) (Progress, error) {
+	for range 2 {
+		if !t.probe.IsZero() && position >= t.end {
+			t.through = later2(t.through, t.probe)
+			t.probe = time.Time{}
+		}
+		if t.probe.IsZero() {
+			t.probe = e.Clock.Now()
+			end, err := reader.End(ctx)
+			if err != nil {
+				return Progress{}, fmt.Errorf("ask for the log's end: %w", err)
+			}
+			t.end = end
+		}
+	}
+	through := t.through
+	if len(t.sent) > 0 {
+		others := e.Board.Progress()
+		kept := t.sent[:0]
+		for _, s := range t.sent {
+			if others[s.partition].Position < s.position {
+				kept = append(kept, s)
+				if s.origin.Before(through) {
+					through = s.origin
+				}
+			}
+		}
+		t.sent = kept
+	}
+	return Progress{Partition: t.lease.Partition, Epoch: t.lease.Epoch, Position: position, Through: through}, nil
+}

@@ -1,0 +1,186 @@
+package lifecycle
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/stocktrace/stocktrace/inventory"
+)
+
+// ownFacts is the life of the fact partition's owner: it stores watermarks, and
+// says which feeds have fallen silent and whether our own pipeline is behind.
+func (e *Engine) ownFacts(ctx context.Context, lease Lease) error {
+	reader, err := e.Log.Read(ctx, lease)
+	if err != nil {
+		return fmt.Errorf("read the fact log: %w", err)
+	}
+	defer reader.Close()
+	o := &factOwner{Engine: e, lease: lease, position: reader.Cursor(), progress: progressTracker{lease: lease}, written: map[string]string{}}
+	if err := e.store.Known(ctx, lease.Partition, o.cold.add); err != nil {
+		return fmt.Errorf("load known facts: %w", err)
+	}
+	for ctx.Err() == nil {
+		messages, err := reader.Fetch(ctx, fetchMessages, fetchWait)
+		if poison := (*PoisonError)(nil); errors.As(err, &poison) {
+			if err := e.keepPoison(ctx, poison); err != nil {
+				return err
+			}
+			o.position = poison.Position
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("fetch: %w", err)
+		}
+		raw, err := e.unheld(ctx, &o.cold, func(yield func(*inventory.Record)) {
+			for m := range messages {
+				for i := range messages[m].Parcel.Records {
+					r := &messages[m].Parcel.Records[i]
+					r.Partition, r.Position = messages[m].Partition, messages[m].Position
+					yield(r)
+				}
+				o.position = messages[m].Position
+			}
+		})
+		if err != nil {
+			return err
+		}
+		if err := e.store.WriteRecords(ctx, raw); err != nil {
+			return fmt.Errorf("write facts: %w", err)
+		}
+		for i := range raw {
+			o.cold.add(IdentityHash(raw[i].Identity()))
+		}
+		if err := o.judge(ctx); err != nil {
+			return err
+		}
+		if len(messages) > 0 {
+			if err := reader.Ack(ctx, o.position); err != nil {
+				return fmt.Errorf("move the cursor: %w", err)
+			}
+		}
+		p, err := o.progress.advance(ctx, e, reader, o.position)
+		if err != nil {
+			return err
+		}
+		if err := e.Board.Report(ctx, p); err != nil {
+			return fmt.Errorf("report progress: %w", err)
+		}
+	}
+	return nil
+}
+
+type factOwner struct {
+	*Engine
+	lease    Lease
+	cold     coldFilter
+	written  map[string]string
+	revision uint64
+	position uint64
+	progress progressTracker
+
+	seen   uint64    // facts when silences were last worked out
+	next   time.Time // when the next silence opens by itself
+	judged time.Time
+}
+
+// judge writes the findings about feeds that changed.
+func (o *factOwner) judge(ctx context.Context) error {
+	now := o.watermark()
+	if now.IsZero() {
+		return nil
+	}
+	var rows []FindingRow
+	o.withEvidence(func(ev *Evidence) {
+		// Working silences out walks every feed: only when something can have
+		// changed, and not more often than the facts are worth.
+		due := !o.next.IsZero() && !now.Before(o.next)
+		if (o.evidenceDirty == o.seen && !due) || now.Sub(o.judged) < time.Second {
+			return
+		}
+		o.seen, o.judged = o.evidenceDirty, now
+		var found []inventory.Finding
+		found, o.next = SilentFeeds(o.Rules, ev, now)
+		for i := range found {
+			f := &found[i]
+			if print := findingFingerprint(f); o.written[f.ID] != print {
+				o.written[f.ID] = print
+				o.revision++
+				rows = append(rows, FindingRow{
+					Finding: *f, Partition: o.lease.Partition, Version: Version{Epoch: o.lease.Epoch, Revision: o.revision},
+				})
+			}
+		}
+	})
+	if len(rows) == 0 {
+		return nil
+	}
+	if err := o.store.WriteFindings(ctx, rows); err != nil {
+		return fmt.Errorf("write feed findings: %w", err)
+	}
+	o.Changed(0, len(rows))
+	return nil
+}
+
+// SilentFeeds returns a source_silent finding for every silence up to now, and
+// when the next one opens if nothing more is heard. It is a pure function of
+// the evidence.
+func SilentFeeds(rules *Rules, ev *Evidence, now time.Time) (found []inventory.Finding, next time.Time) {
+	all, next := ev.silences(rules.Location, now)
+	for _, s := range all {
+		f := inventory.Finding{
+			ID: findingID(inventory.SourceSilent, s.Feed.String(), s.Last.UTC().Format(time.RFC3339Nano)), Kind: inventory.SourceSilent,
+			Cause: inventory.CauseSourceOutage, State: inventory.FindingOpen, Severity: severities[inventory.SourceSilent],
+			System: s.Feed.System, Location: s.Feed.Location, FirstOccurredAt: s.Last, OpenedAt: s.Opened,
+			Title: "Source silent", Action: actions[inventory.SourceSilent],
+		}
+		zone := time.UTC
+		if s.Feed.Location != "" {
+			l := rules.Location(s.Feed.Location)
+			f.Region, f.Owner, zone = l.Region, l.Owner, l.Zone
+			f.Cause = inventory.CauseStoreOffline
+		}
+		clock := clockAt(inventory.Location{Zone: zone})
+		f.Sentence = fmt.Sprintf("%s has said nothing since %s; its evidence reaches %s.", s.Feed, clock(s.Last), clock(s.Through))
+		if !s.Ended.IsZero() && !s.Ended.After(now) {
+			f.State, f.ClosedAt, f.Resolution = inventory.FindingClosed, s.Ended, inventory.Recovered
+			f.Sentence = fmt.Sprintf("%s said nothing from %s to %s.", s.Feed, clock(s.Last), clock(s.Ended))
+		}
+		f.GroupKey = inventory.GroupKey{Kind: f.Kind, Cause: f.Cause, System: f.System, Detail: s.Feed.String()}
+		f.Group = groupID(f.GroupKey)
+		found = append(found, f)
+	}
+	return found, next
+}
+
+// keepPoison puts a message nobody can decode into the quarantine, with a
+// telemetry_gap that says so, and lets the partition go on behind it.
+func (e *Engine) keepPoison(ctx context.Context, p *PoisonError) error {
+	now := e.Clock.Now()
+	sum := sha256.Sum256(p.Raw)
+	item := inventory.Quarantined{
+		ID: hex.EncodeToString(sum[:16]), ReceivedAt: now, Source: fmt.Sprintf("partition %d, message %d", p.Partition, p.Position),
+		Transport: "log", ContentType: "application/octet-stream", Reason: "poison",
+		Detail: "A message of our own log cannot be decoded: " + p.Err.Error(), Raw: p.Raw,
+	}
+	if e.Quarantine != nil {
+		if err := e.Quarantine(ctx, []inventory.Quarantined{item}); err != nil {
+			return fmt.Errorf("quarantine message %d: %w", p.Position, err)
+		}
+	}
+	f := inventory.Finding{
+		ID: findingID(inventory.TelemetryGap, "log", item.Source), Kind: inventory.TelemetryGap, Cause: inventory.CauseTelemetry,
+		State: inventory.FindingOpen, Severity: inventory.Critical, System: "stocktrace", FirstOccurredAt: now, OpenedAt: now,
+		Title: "A message could not be read", Sentence: item.Detail, Action: "Look at the quarantine and re-ingest it.",
+	}
+	f.GroupKey = inventory.GroupKey{Kind: f.Kind, Cause: f.Cause, System: f.System}
+	f.Group = groupID(f.GroupKey)
+	err := e.store.WriteFindings(ctx, []FindingRow{{Finding: f, Partition: p.Partition, Version: Version{Revision: 1}}})
+	if err != nil {
+		return fmt.Errorf("write telemetry gap: %w", err)
+	}
+	return nil
+}
