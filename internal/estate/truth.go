@@ -1,0 +1,443 @@
+package estate
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/stocktrace/stocktrace/inventory"
+)
+
+// Truth is what an instance must say about what an estate did, once everything
+// it sent has been processed.
+type Truth struct {
+	Sales    []SaleTruth
+	Silences []SilenceTruth
+	// End is the instant the estate's last watermarks spoke for: what is final
+	// only after it is compared as open. Zero where the estate was stopped before
+	// it had sent everything.
+	End time.Time
+}
+
+// SaleTruth is the truth about one document.
+type SaleTruth struct {
+	CorrelationID string            `json:"correlation_id"`
+	Receipt       string            `json:"receipt,omitempty"`
+	Location      string            `json:"location"`
+	Workflow      string            `json:"workflow"`
+	StartedAt     time.Time         `json:"started_at"`
+	Verdict       inventory.Verdict `json:"verdict"`
+	Findings      []Expected        `json:"findings,omitempty"`
+	// Tolerated may be said besides, because the order of arrival decides.
+	Tolerated []Expected `json:"tolerated,omitempty"`
+	// Late lists every step that came after its deadline, also those that an
+	// earlier late step explains.
+	Late   []LateStep `json:"late,omitempty"`
+	Faults []Fault    `json:"faults,omitempty"`
+	// FinalAt is when nothing changes any more: the last event has been sent and
+	// every deadline has passed.
+	FinalAt time.Time `json:"final_at"`
+}
+
+// Expected is a finding as it must be said.
+type Expected struct {
+	Kind inventory.Kind `json:"kind"`
+	Step string         `json:"step,omitempty"`
+	// Or are kinds, resolved, that say the same fact where the evidence arrived in
+	// another order: a step found missing before it came late.
+	Or []inventory.Kind `json:"or,omitempty"`
+	// State is open or closed; empty where either is right.
+	State inventory.FindingState `json:"state,omitempty"`
+}
+
+// LateStep is a step that came late.
+type LateStep struct {
+	Step    string  `json:"step"`
+	Seconds float64 `json:"seconds"`
+}
+
+// SilenceTruth is a feed that sent nothing for a while.
+type SilenceTruth struct {
+	System   string    `json:"system"` // empty: any feed
+	Location string    `json:"location,omitempty"`
+	From     time.Time `json:"from"`
+	Until    time.Time `json:"until"`
+	// Required: it must be found. Otherwise it may be.
+	Required bool `json:"required"`
+}
+
+// judge says what must be found about a document, from the messages that are
+// sent about it. What was sent up to live arrived all at once.
+func judge(opts *Options, live time.Time, s *sale, messages []*message, faults []Fault) SaleTruth {
+	t := SaleTruth{
+		CorrelationID: s.correlation, Location: s.store.ID, Workflow: s.basket.Workflow,
+		StartedAt: s.at, Verdict: inventory.Unclassified, Faults: faults, FinalAt: s.at,
+	}
+	if s.sequence > 0 {
+		t.Receipt = s.receipt()
+	}
+	for _, m := range messages {
+		t.FinalAt = later(t.FinalAt, m.send)
+	}
+	if s.basket.Workflow != workflowSale {
+		return t
+	}
+
+	v := verdictOf{opts: opts, live: live, sale: s, owed: s.basket.owed, truth: &t}
+	t.FinalAt = later(t.FinalAt, s.at.Add(opts.Deadlines.Mapped))
+	for _, ref := range []inventory.StepRef{posCompleted, accepted, mapped, availability, posted} {
+		v.hop(ref, messages)
+	}
+	for _, h := range v.hops {
+		v.say(h)
+	}
+	v.balance(messages)
+	v.duplicates(messages)
+	t.Verdict = v.verdict()
+	slices.SortStableFunc(t.Findings, func(a, b Expected) int { return strings.Compare(string(a.Kind), string(b.Kind)) })
+	return t
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// verdictOf gathers what a verdict is made of.
+type verdictOf struct {
+	opts  *Options
+	live  time.Time
+	sale  *sale
+	owed  []booking
+	truth *SaleTruth
+	hops  []*hop
+
+	conflicted, stalled, failed, overdue, late bool
+}
+
+// hop is how one owed step went.
+type hop struct {
+	ref   inventory.StepRef
+	due   time.Time
+	after *hop
+
+	ok        time.Time // first success; zero: none seen
+	told      time.Time // when that was sent
+	unmapped  bool      // failed for want of a mapping
+	buried    bool      // dead-lettered
+	requested bool      // a replay was asked for
+	proven    bool      // not seen, but a later hop is
+}
+
+func (h *hop) isLate() bool { return !h.ok.IsZero() && !h.due.IsZero() && h.ok.After(h.due) }
+
+// wrong reports whether the hop has not succeeded, which explains what follows.
+func (h *hop) wrong() bool { return h.ok.IsZero() && !h.proven }
+
+// explained reports whether any hop before h has the property.
+func (h *hop) explained(by func(*hop) bool) bool {
+	for before := h.after; before != nil; before = before.after {
+		if by(before) {
+			return true
+		}
+	}
+	return false
+}
+
+// hop works out how a step went; one that is not owed is left out.
+func (v *verdictOf) hop(ref inventory.StepRef, messages []*message) {
+	h := &hop{ref: ref}
+	d := v.opts.Deadlines
+	var deadline time.Duration
+	switch ref {
+	case accepted:
+		deadline, h.after = d.Accepted, v.find(posCompleted)
+	case mapped:
+		deadline, h.after = d.Mapped, v.find(accepted)
+	case availability:
+		deadline, h.after = d.Availability, v.find(accepted)
+	case posted:
+		deadline, h.after = d.Posted, v.find(mapped)
+		if v.sale.store.Posting == inventory.PostingBatch {
+			deadline = d.PostedBatch
+		}
+	}
+	if (ref == availability || ref == posted) && len(v.owed) == 0 {
+		return // nothing moves stock
+	}
+	if deadline > 0 {
+		h.due = v.sale.at.Add(deadline)
+		v.truth.FinalAt = later(v.truth.FinalAt, h.due)
+	}
+	for _, m := range messages {
+		if m.ref != ref {
+			continue
+		}
+		switch m.outcome {
+		case inventory.OK:
+			if h.ok.IsZero() || m.at.Before(h.ok) {
+				h.ok, h.told = m.at, m.send
+			}
+		case inventory.ReplayRequested:
+			h.requested = true
+			v.truth.FinalAt = later(v.truth.FinalAt, m.at.Add(d.Replay))
+		case inventory.DeadLettered:
+			h.buried = true
+		}
+		if m.failure != nil && strings.HasSuffix(m.failure.Code, "_unmapped") {
+			h.unmapped = true
+		}
+	}
+	if !h.ok.IsZero() {
+		for before := h.after; before != nil; before = before.after {
+			before.proven = before.ok.IsZero()
+		}
+	}
+	v.hops = append(v.hops, h)
+}
+
+func (v *verdictOf) find(ref inventory.StepRef) *hop {
+	for _, h := range v.hops {
+		if h.ref == ref {
+			return h
+		}
+	}
+	return nil
+}
+
+// say adds the findings about one hop: one fact, one kind.
+func (v *verdictOf) say(h *hop) {
+	step := h.ref.String()
+	expect := func(e Expected) {
+		e.Step = step
+		v.truth.Findings = append(v.truth.Findings, e)
+	}
+	if h.isLate() {
+		v.late = true
+		v.truth.Late = append(v.truth.Late, LateStep{step, h.ok.Sub(h.due).Seconds()})
+	}
+	switch {
+	case h.proven:
+		expect(Expected{Kind: inventory.TelemetryGap})
+	case h.wrong() && h.unmapped:
+		v.failed = true
+		expect(Expected{Kind: inventory.MappingUnknown, State: inventory.FindingOpen})
+	case h.wrong() && h.buried:
+		v.failed = true
+		expect(Expected{Kind: inventory.DeadLetter, State: inventory.FindingOpen})
+		if h.requested {
+			v.stalled = true
+			expect(Expected{Kind: inventory.StalledReplay, State: inventory.FindingOpen})
+		}
+	case h.wrong():
+		v.overdue = true
+		if !h.explained((*hop).wrong) {
+			expect(Expected{Kind: inventory.MissingStep, State: inventory.FindingOpen})
+		}
+	case h.buried:
+		// Replayed. Where everything arrives at once nobody ever saw it dead, and all
+		// there is to say is that it came late.
+		e := Expected{Kind: inventory.DeadLetter, State: inventory.FindingClosed}
+		switch {
+		case h.isLate():
+			e.Or = []inventory.Kind{inventory.LateStep, inventory.MissingStep}
+			expect(e)
+		case h.told.After(v.live):
+			expect(e)
+		default:
+			e.Step = step
+			v.truth.Tolerated = append(v.truth.Tolerated, e)
+		}
+	case h.isLate() && h.unmapped:
+		expect(Expected{Kind: inventory.LateStep, Or: []inventory.Kind{inventory.MappingUnknown, inventory.MissingStep}})
+	case h.isLate() && !h.explained((*hop).isLate):
+		expect(Expected{Kind: inventory.LateStep, Or: []inventory.Kind{inventory.MissingStep}})
+	case h.isLate():
+		// The hop before came late, and then this one: between the two it may have
+		// been missing for itself.
+		v.truth.Tolerated = append(v.truth.Tolerated,
+			Expected{Kind: inventory.MissingStep, Step: step, State: inventory.FindingClosed})
+	}
+}
+
+// balance compares what was booked with what is owed, per item.
+func (v *verdictOf) balance(messages []*message) {
+	type account struct {
+		booked    inventory.Decimal
+		documents int
+	}
+	accounts := map[*Item]*account{}
+	accountOf := func(item *Item) *account {
+		a := accounts[item]
+		if a == nil {
+			a = &account{}
+			accounts[item] = a
+		}
+		return a
+	}
+	any, reversed := false, false
+	for _, m := range messages {
+		if m.ref != posted {
+			continue
+		}
+		for _, k := range m.lines {
+			a := accountOf(k.item)
+			switch m.outcome {
+			case inventory.OK:
+				any = true
+				a.booked = a.booked.Add(k.quantity)
+				a.documents++
+			case inventory.Reversed:
+				reversed = true
+				a.booked = a.booked.Sub(k.quantity)
+				a.documents--
+			}
+		}
+	}
+	if !any {
+		return
+	}
+	twice, wrong := false, false
+	for _, k := range v.owed {
+		a := accountOf(k.item)
+		off := a.booked.Sub(k.quantity)
+		tolerance := inventory.Decimal{}
+		if k.item.UOM != "EA" {
+			tolerance = inventory.Milli(int64(len(v.sale.basket.Lines)))
+		}
+		switch {
+		case off.Abs().Cmp(tolerance) <= 0:
+		case off.Sign() == k.quantity.Sign() && a.documents > 1:
+			twice = true
+		default:
+			wrong = true
+		}
+	}
+	step := posted.String()
+	switch {
+	case twice:
+		v.truth.Findings = append(v.truth.Findings, Expected{Kind: inventory.DuplicatePosting, Step: step, State: inventory.FindingOpen})
+	case wrong:
+		v.truth.Findings = append(v.truth.Findings, Expected{Kind: inventory.QuantityMismatch, Step: step, State: inventory.FindingOpen})
+	case reversed:
+		// Heard in another order, it was booked twice for a moment.
+		v.truth.Tolerated = append(v.truth.Tolerated,
+			Expected{Kind: inventory.DuplicatePosting, Step: step, State: inventory.FindingClosed})
+	}
+	v.conflicted = twice || wrong
+}
+
+// duplicates expects a finding for every time the sale was submitted again.
+func (v *verdictOf) duplicates(messages []*message) {
+	tills := 0
+	for _, m := range messages {
+		switch {
+		case m.ref == posCompleted && m.via == cloudEvents:
+			if tills++; tills > 1 {
+				v.truth.Findings = append(v.truth.Findings, Expected{Kind: inventory.DuplicateDelivery, Step: posCompleted.String()})
+			}
+		case m.outcome == inventory.Suppressed:
+			v.truth.Findings = append(v.truth.Findings, Expected{Kind: inventory.DuplicateDelivery, Step: m.ref.String()})
+		}
+	}
+}
+
+// verdict is the first that applies.
+func (v *verdictOf) verdict() inventory.Verdict {
+	switch {
+	case v.conflicted:
+		return inventory.Conflicted
+	case v.stalled:
+		return inventory.Stalled
+	case v.failed:
+		return inventory.FailedV
+	case v.overdue:
+		return inventory.Overdue
+	case len(v.owed) == 0:
+		return inventory.NotExpected
+	case v.late:
+		return inventory.CompleteLate
+	default:
+		return inventory.Complete
+	}
+}
+
+// line is one line of the truth: exactly one field is set.
+type line struct {
+	Sale    *SaleTruth    `json:"sale,omitempty"`
+	Silence *SilenceTruth `json:"silence,omitempty"`
+	End     *time.Time    `json:"end,omitempty"`
+}
+
+// ReadTruth reads the NDJSON an estate has written. A line said again (an
+// estate that was started again repeats some) counts once, the last one.
+func ReadTruth(r io.Reader) (*Truth, error) {
+	t := &Truth{}
+	sales := map[string]int{}
+	silences := map[SilenceTruth]bool{}
+	rows := bufio.NewScanner(r)
+	rows.Buffer(make([]byte, 0, 64<<10), 16<<20)
+	for n := 1; rows.Scan(); n++ {
+		var l line
+		if err := json.Unmarshal(rows.Bytes(), &l); err != nil {
+			return nil, fmt.Errorf("read truth: line %d: %w", n, err)
+		}
+		switch {
+		case l.Sale != nil:
+			if i, ok := sales[l.Sale.CorrelationID]; ok {
+				t.Sales[i] = *l.Sale
+				break
+			}
+			sales[l.Sale.CorrelationID] = len(t.Sales)
+			t.Sales = append(t.Sales, *l.Sale)
+		case l.Silence != nil:
+			if !silences[*l.Silence] {
+				silences[*l.Silence] = true
+				t.Silences = append(t.Silences, *l.Silence)
+			}
+		case l.End != nil:
+			t.End = *l.End
+		default:
+			return nil, fmt.Errorf("read truth: line %d says nothing known", n)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read truth: %w", err)
+	}
+	return t, nil
+}
+
+// truthWriter writes the truth; it keeps its errors for flush.
+type truthWriter struct {
+	w   *bufio.Writer
+	err error
+}
+
+func newTruthWriter(w io.Writer) *truthWriter {
+	if w == nil {
+		w = io.Discard
+	}
+	return &truthWriter{w: bufio.NewWriterSize(w, 64<<10)}
+}
+
+func (t *truthWriter) write(l line) {
+	b, err := json.Marshal(l)
+	if err == nil {
+		_, err = t.w.Write(append(b, '\n'))
+	}
+	t.err = errors.Join(t.err, err)
+}
+
+func (t *truthWriter) flush() error {
+	if err := errors.Join(t.err, t.w.Flush()); err != nil {
+		return fmt.Errorf("write truth: %w", err)
+	}
+	return nil
+}
