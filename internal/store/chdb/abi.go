@@ -105,23 +105,15 @@ func load(path string) (*abi, error) {
 }
 
 // open starts a connection with the given arguments, argv[0] being a program
-// name. It keeps the signal handlers of the Go runtime: connecting resets
-// several of them to the default action, after which a nil dereference would
-// end the process instead of becoming a panic.
+// name. The engine is told beforehand to install no signal handlers: those of the
+// Go runtime turn a nil dereference into a panic and a SIGTERM into a
+// notification.
 func (a *abi) open(args []string) (unsafe.Pointer, error) {
 	var argv cStrings
 	defer argv.free()
 	argv.add(args...)
-
-	saved, err := saveSignals()
-	if err != nil {
-		return nil, err
-	}
 	a.setSignalHandlersEnabled(0)
 	c := a.connect(int32(len(args)), argv.pointers())
-	if err := saved.restore(); err != nil {
-		return nil, err
-	}
 	if c == nil {
 		return nil, errNotStarted
 	}
