@@ -42,6 +42,7 @@ func Advance(rules *Rules, open []Incident, clusters []Cluster, results []slo.Re
 	}
 
 	a.startNewWaves()
+	a.refreshAll() // what is over takes in nothing new
 	for _, objective := range order {
 		a.placeBurn(a.burns[objective])
 	}
@@ -51,9 +52,7 @@ func Advance(rules *Rules, open []Incident, clusters []Cluster, results []slo.Re
 			a.open(c, nil)
 		}
 	}
-	for _, inc := range a.incidents {
-		a.refresh(inc)
-	}
+	a.refreshAll()
 	return a.changed()
 }
 
@@ -145,6 +144,12 @@ func (a *advance) open(c *Cluster, b *Burn) *Incident {
 }
 
 func (a *advance) close(inc *Incident) { inc.State, inc.ClosedAt = Resolved, a.now }
+
+func (a *advance) refreshAll() {
+	for _, inc := range a.incidents {
+		a.refresh(inc)
+	}
+}
 
 // refresh gives a firing incident the newest numbers and decides whether it is
 // over.

@@ -144,8 +144,8 @@ func (m *Manager) step(ctx context.Context, r Receiver, inc *Incident, d Deliver
 	case Posted:
 		err := r.Update(ctx, d.Ref, msg)
 		switch {
-		case errors.Is(err, ErrGone) && inc.State == Firing:
-			// Somebody deleted it while it still burns: say it again.
+		case errors.Is(err, ErrGone) && inc.State == Firing && inc.CalmSince.IsZero():
+			// Somebody deleted it while it still goes on: say it again.
 			d = Delivery{Phase: Intended, IntendedAt: m.o.Wall.Now().UTC()}
 			return d, nil
 		case err != nil && !errors.Is(err, ErrGone):

@@ -22,7 +22,7 @@
 //	(none) ──────────────▶ intended ───────────────────▶ posted ─────────────────────────┐
 //	                        │    ▲                        ▲  │  ▲                        │
 //	                        └────┘ failed: wait, look     │  │  └────────────────────────┘
-//	                          │    whether it is there    │  │ deleted there while firing
+//	                          │    whether it is there    │  │ deleted there while it goes on
 //	                          └───────────────────────────┘  └──▶ intended
 //	                            found: adopted
 //
