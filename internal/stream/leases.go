@@ -271,7 +271,7 @@ func join(ctx context.Context, kv jetstream.KeyValue, key, name string, ttl time
 // renew updates the key every TTL/3 until the session is lost or left.
 func (p *presence) renew(ctx context.Context, began time.Time) {
 	defer close(p.stopped)
-	last, next := began, began.Add(p.ttl/3)
+	next := began.Add(p.ttl / 3)
 	for {
 		select {
 		case <-ctx.Done():
@@ -281,7 +281,8 @@ func (p *presence) renew(ctx context.Context, began time.Time) {
 		case <-time.After(time.Until(next)):
 		}
 		began = time.Now()
-		call, cancel := context.WithDeadline(ctx, last.Add(p.ttl))
+		// One attempt that is lost with its connection must leave time for others.
+		call, cancel := context.WithTimeout(ctx, p.ttl/4)
 		revision, err := p.kv.Update(call, p.key, p.value, p.revision)
 		if conflicted(err) {
 			// Deleted by another session, or an update of ours that we thought had
@@ -302,7 +303,7 @@ func (p *presence) renew(ctx context.Context, began time.Time) {
 				cancel()
 				return
 			}
-			p.revision, last = revision, began
+			p.revision = revision
 			p.deadline.Reset(time.Until(began.Add(p.ttl)))
 		}
 		cancel()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -198,6 +199,32 @@ func TestASilentProcessLosesWhatItOwns(t *testing.T) {
 		t.Errorf("a's owners ended because of %v", cause)
 	}
 	b.check(t)
+}
+
+// A server that is away for longer than the TTL costs every lease, and nothing
+// more: they are taken again under greater epochs.
+func TestLeasesRideOutARestart(t *testing.T) {
+	dir := t.TempDir()
+	options := stream.ServerOptions{Dir: dir, Listen: "127.0.0.1:0", MaxBytes: 32 << 30}
+	server, err := stream.StartServer(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := newLedger()
+	a := start(t, server.URL(), "a", b.own("a"))
+	c := start(t, server.URL(), "c", b.own("c"))
+	eventually(t, "a and c share", func() bool { n := b.counts(); return n["a"] == 5 && n["c"] == 4 || n["a"] == 4 && n["c"] == 5 })
+	options.Listen = strings.TrimPrefix(server.URL(), "nats://")
+	server.Close()
+	eventually(t, "nobody owns anything", func() bool { return len(b.counts()) == 0 })
+	if server, err = stream.StartServer(options); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	eventually(t, "a and c share again", func() bool { n := b.counts(); return n["a"]+n["c"] == 9 && n["a"] >= 4 && n["c"] >= 4 })
+	b.check(t)
+	a.end(t)
+	c.end(t)
 }
 
 func TestAFailedOwnerIsTriedAgain(t *testing.T) {

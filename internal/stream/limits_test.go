@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -297,6 +299,18 @@ func TestLargeRequestsAreSplit(t *testing.T) {
 	}
 }
 
+// More than a server lets be under way to one client.
+func TestManyLargeMessagesAreRead(t *testing.T) {
+	log := testenv.Stream(t, 1)
+	const n = 12
+	for i := range n {
+		publish(t, log, []inventory.Record{bulky(i, 7<<20)})
+	}
+	if got := len(drain(t, open(t, log, lease(0, 1)))); got != n {
+		t.Errorf("read %d messages of %d", got, n)
+	}
+}
+
 func TestLargeParcelsAreSplit(t *testing.T) {
 	log := testenv.Stream(t, 1)
 	var p lifecycle.Parcel
@@ -349,6 +363,39 @@ func TestAServerThatIsGoneIsUnavailable(t *testing.T) {
 	eventually(t, "the log is not healthy", func() bool { return errors.Is(log.Healthy(ctx), stream.ErrUnavailable) })
 	if took := time.Since(began); took > 15*time.Second {
 		t.Errorf("it took %v to find out", took)
+	}
+}
+
+func TestAServerThatCannotStartSaysWhy(t *testing.T) {
+	first, err := stream.StartServer(stream.ServerOptions{Dir: t.TempDir(), Listen: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	address := strings.TrimPrefix(first.URL(), "nats://")
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		options stream.ServerOptions
+		says    string
+	}{
+		{stream.ServerOptions{Dir: t.TempDir(), Listen: address}, address},
+		{stream.ServerOptions{Dir: t.TempDir(), Listen: "nowhere"}, `"nowhere"`},
+		{stream.ServerOptions{Dir: file}, file},
+		{stream.ServerOptions{}, "no directory"},
+	} {
+		server, err := stream.StartServer(c.options)
+		if err == nil {
+			server.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%+v: %v, want it to say %s", c.options, err, c.says)
+		}
+	}
+	if _, err := stream.Open(t.Context(), stream.Options{URL: "nats://127.0.0.1:1"}); err == nil || !strings.Contains(err.Error(), "connect to nats at nats://127.0.0.1:1") {
+		t.Errorf("no server: %v", err)
 	}
 }
 

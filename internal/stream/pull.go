@@ -10,10 +10,13 @@ import (
 )
 
 const (
-	// pullMessages and pullBytes bound what one fetch takes from the server; a
-	// message is a few kilobytes as a rule and four megabytes at most.
-	pullMessages = 16
+	// pullBytes is how much one fetch is meant to take from the server at most. A
+	// server cuts off a client that has more than 64 MiB under way to it, so the
+	// number of messages to ask for follows their size: few at first, never more
+	// than pullMessages, and one after an error.
 	pullBytes    = 16 << 20
+	pullFirst    = 4
+	pullMessages = 64
 	// idle is after how long without a fetch the server forgets a reader. It is
 	// made again where it was.
 	idle = time.Minute
@@ -31,6 +34,7 @@ type puller struct {
 
 	consumer  jetstream.Consumer
 	delivered uint64 // consumer sequence of the last message taken
+	chunk     int    // messages to ask for at once; 0 before the first
 }
 
 // message is one message as the stream holds it.
@@ -45,9 +49,20 @@ func (p *puller) pull(ctx context.Context, limit int, wait time.Duration) ([]mes
 	var out []message
 	size := 0
 	for len(out) < limit && size < pullBytes {
-		n, err := p.batch(ctx, &out, min(limit-len(out), pullMessages), 0)
+		if p.chunk == 0 {
+			p.chunk = pullFirst
+		}
+		n, err := p.batch(ctx, &out, min(limit-len(out), p.chunk), 0)
+		got := 0
 		for _, m := range out[len(out)-n:] {
-			size += len(m.data)
+			got += len(m.data)
+		}
+		size += got
+		switch {
+		case err != nil:
+			p.chunk = 1
+		case n > 0:
+			p.chunk = max(1, min(pullMessages, pullBytes/max(1, got/n)))
 		}
 		switch {
 		case err != nil && len(out) > 0:

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -47,13 +48,18 @@ type Server struct {
 }
 
 // StartServer starts the embedded server and returns when it takes clients.
-func StartServer(o ServerOptions) (*Server, error) {
+func StartServer(o ServerOptions) (_ *Server, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("start nats in %q: %w", o.Dir, err)
+		}
+	}()
 	if o.Dir == "" {
-		return nil, errors.New("start nats: no directory given")
+		return nil, errors.New("no directory given")
 	}
 	dir, err := filepath.Abs(o.Dir)
 	if err != nil {
-		return nil, fmt.Errorf("start nats: %w", err)
+		return nil, err
 	}
 	maxBytes := o.MaxBytes
 	if maxBytes == 0 {
@@ -73,16 +79,15 @@ func StartServer(o ServerOptions) (*Server, error) {
 		JetStreamMaxMemory: 256 << 20,
 		SyncAlways:         true,
 		MaxPayload:         MaxPayload,
-		MaxPending:         4 * MaxPayload,
 		WriteDeadline:      10 * time.Second,
 	}
 	if o.Listen != "" {
 		host, port, err := net.SplitHostPort(o.Listen)
 		if err != nil {
-			return nil, fmt.Errorf("start nats: listen address %q: %w", o.Listen, err)
+			return nil, fmt.Errorf("listen address %q: %w", o.Listen, err)
 		}
 		if options.Port, err = strconv.Atoi(port); err != nil {
-			return nil, fmt.Errorf("start nats: listen address %q: %w", o.Listen, err)
+			return nil, fmt.Errorf("listen address %q: %w", o.Listen, err)
 		}
 		options.Host = host
 		if options.Port == 0 {
@@ -91,7 +96,7 @@ func StartServer(o ServerOptions) (*Server, error) {
 	}
 	s, err := server.NewServer(options)
 	if err != nil {
-		return nil, fmt.Errorf("start nats: %w", err)
+		return nil, err
 	}
 	var failed lastError
 	s.SetLogger(&serverLog{log: o.Logger, fatal: &failed}, false, false)
@@ -107,13 +112,13 @@ func StartServer(o ServerOptions) (*Server, error) {
 			if err == nil {
 				err = errors.New("it does not take connections")
 			}
-			return nil, fmt.Errorf("start nats: %w", err)
+			return nil, err
 		}
 	}
 	if !s.JetStreamEnabled() {
 		s.Shutdown()
 		s.WaitForShutdown()
-		return nil, fmt.Errorf("start nats: JetStream is not enabled: %w", failed.get())
+		return nil, fmt.Errorf("JetStream is not enabled: %w", failed.get())
 	}
 	return &Server{nats: s, listen: o.Listen != "", maxBytes: maxBytes}, nil
 }
@@ -155,7 +160,7 @@ type serverLog struct {
 
 func (l *serverLog) say(level slog.Level, format string, v []any) {
 	if l.log != nil {
-		l.log.Log(nil, level, fmt.Sprintf(format, v...), "part", "nats") //nolint:staticcheck // the server has no context to give
+		l.log.Log(context.Background(), level, fmt.Sprintf(format, v...), "part", "nats")
 	}
 }
 
