@@ -180,3 +180,6 @@ func settle(whole, nano int64) Decimal {
 	}
 	return Decimal{whole: whole, nano: nano}
 }
+
+// MarshalText implements encoding.TextMarshaler.
+func (d Decimal) MarshalText() ([]byte, error) { return []byte(d.String()), nil }

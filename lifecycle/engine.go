@@ -25,9 +25,6 @@ type EngineOptions struct {
 	Logger     *slog.Logger
 	// Changed is called after each flush with what it wrote; it must not block.
 	Changed func(lifecycles, findings int)
-	// Linger is how long writes of several partitions wait for each other, to
-	// share one insert. Real time; 100 ms unless set.
-	Linger time.Duration
 	// Hot is how many closed components a partition keeps in memory against late
 	// records; 20,000 unless set.
 	Hot int
@@ -37,7 +34,6 @@ type EngineOptions struct {
 // runs one engine; it owns the partitions it holds a lease for.
 type Engine struct {
 	EngineOptions
-	store Store // Store behind a group commit
 
 	mu            sync.Mutex
 	evidence      *Evidence
@@ -55,9 +51,6 @@ const factHistory = 7 * 24 * time.Hour
 
 // NewEngine returns an engine; Run starts it.
 func NewEngine(o EngineOptions) *Engine {
-	if o.Linger == 0 {
-		o.Linger = 100 * time.Millisecond
-	}
 	if o.Hot == 0 {
 		o.Hot = 20_000
 	}
@@ -68,8 +61,7 @@ func NewEngine(o EngineOptions) *Engine {
 		o.Changed = func(int, int) {}
 	}
 	return &Engine{
-		EngineOptions: o, store: newGroupCommit(o.Store, o.Linger),
-		evidence: NewEvidence(), known: map[string]struct{}{}, ready: make(chan struct{}),
+		EngineOptions: o, evidence: NewEvidence(), known: map[string]struct{}{}, ready: make(chan struct{}),
 	}
 }
 
@@ -136,7 +128,8 @@ func (e *Engine) watermark() time.Time {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.low = later2(e.low, low) // once reached it holds, whoever forgets it
+	// Once reached it holds, whoever forgets it. Microseconds, as it is stored.
+	e.low = later2(e.low, low.Truncate(time.Microsecond))
 	return e.low
 }
 

@@ -20,7 +20,7 @@ func (e *Engine) ownFacts(ctx context.Context, lease Lease) error {
 	}
 	defer reader.Close()
 	o := &factOwner{Engine: e, lease: lease, position: reader.Cursor(), progress: progressTracker{lease: lease}, written: map[string]string{}}
-	if err := e.store.Known(ctx, lease.Partition, o.cold.add); err != nil {
+	if err := e.Store.Known(ctx, lease.Partition, o.cold.add); err != nil {
 		return fmt.Errorf("load known facts: %w", err)
 	}
 	for ctx.Err() == nil {
@@ -48,7 +48,7 @@ func (e *Engine) ownFacts(ctx context.Context, lease Lease) error {
 		if err != nil {
 			return err
 		}
-		if err := e.store.WriteRecords(ctx, raw); err != nil {
+		if err := e.Store.WriteRecords(ctx, raw); err != nil {
 			return fmt.Errorf("write facts: %w", err)
 		}
 		for i := range raw {
@@ -118,7 +118,7 @@ func (o *factOwner) judge(ctx context.Context) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	if err := o.store.WriteFindings(ctx, rows); err != nil {
+	if err := o.Store.WriteFindings(ctx, rows); err != nil {
 		return fmt.Errorf("write feed findings: %w", err)
 	}
 	o.Changed(0, len(rows))
@@ -178,7 +178,7 @@ func (e *Engine) keepPoison(ctx context.Context, p *PoisonError) error {
 	}
 	f.GroupKey = inventory.GroupKey{Kind: f.Kind, Cause: f.Cause, System: f.System}
 	f.Group = groupID(f.GroupKey)
-	err := e.store.WriteFindings(ctx, []FindingRow{{Finding: f, Partition: p.Partition, Version: Version{Revision: 1}}})
+	err := e.Store.WriteFindings(ctx, []FindingRow{{Finding: f, Partition: p.Partition, Version: Version{Revision: 1}}})
 	if err != nil {
 		return fmt.Errorf("write telemetry gap: %w", err)
 	}

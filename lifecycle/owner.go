@@ -114,11 +114,11 @@ func (o *owner) start(ctx context.Context) error {
 		return fmt.Errorf("read the log: %w", err)
 	}
 	o.reader, o.position = reader, reader.Cursor()
-	if err := o.store.Known(ctx, o.lease.Partition, o.cold.add); err != nil {
+	if err := o.Store.Known(ctx, o.lease.Partition, o.cold.add); err != nil {
 		return errors.Join(fmt.Errorf("load known keys: %w", err), reader.Close())
 	}
 	var open []inventory.ScopedKey
-	err = o.store.OpenComponents(ctx, o.lease.Partition, func(root inventory.ScopedKey) { open = append(open, root) })
+	err = o.Store.OpenComponents(ctx, o.lease.Partition, func(root inventory.ScopedKey) { open = append(open, root) })
 	if err != nil {
 		return errors.Join(fmt.Errorf("load open lifecycles: %w", err), reader.Close())
 	}
@@ -212,7 +212,7 @@ func (o *owner) ask(asked map[inventory.ScopedKey]bool, keys []inventory.ScopedK
 // recall brings cold components back, by the batch.
 func (o *owner) recall(ctx context.Context, keys []inventory.ScopedKey) error {
 	for chunk := range slices.Chunk(keys, coldBatch) {
-		roots, err := o.store.Roots(ctx, o.lease.Partition, chunk)
+		roots, err := o.Store.Roots(ctx, o.lease.Partition, chunk)
 		if err != nil {
 			return fmt.Errorf("look up roots: %w", err)
 		}
@@ -256,7 +256,7 @@ func (o *owner) load(ctx context.Context, roots map[inventory.ScopedKey]inventor
 		for _, k := range ask {
 			asked[k] = true
 		}
-		stored, err := o.store.Components(ctx, o.lease.Partition, ask)
+		stored, err := o.Store.Components(ctx, o.lease.Partition, ask)
 		if err != nil {
 			return fmt.Errorf("load components: %w", err)
 		}
@@ -303,7 +303,7 @@ func (o *owner) load(ctx context.Context, roots map[inventory.ScopedKey]inventor
 		}
 	}
 	slices.SortFunc(entryKeys, inventory.CompareKeys)
-	records, err := o.store.Records(ctx, slices.Compact(entryKeys))
+	records, err := o.Store.Records(ctx, slices.Compact(entryKeys))
 	if err != nil {
 		return fmt.Errorf("load records: %w", err)
 	}
@@ -356,7 +356,7 @@ func (e *Engine) unheld(ctx context.Context, cold *coldFilter, each func(func(*i
 		raw = append(raw, *r)
 	})
 	if len(doubtful) > 0 {
-		held, err := e.store.Held(ctx, doubtful)
+		held, err := e.Store.Held(ctx, doubtful)
 		if err != nil {
 			return nil, fmt.Errorf("ask for held rows: %w", err)
 		}
@@ -415,7 +415,7 @@ func (o *owner) flush(ctx context.Context, raw []inventory.Record, now time.Time
 	if len(dirty) == 0 && len(raw) == 0 && !moved {
 		return nil
 	}
-	if err := o.store.WriteRecords(ctx, raw); err != nil {
+	if err := o.Store.WriteRecords(ctx, raw); err != nil {
 		return fmt.Errorf("write records: %w", err)
 	}
 	for i := range raw {
@@ -447,18 +447,18 @@ func (o *owner) flush(ctx context.Context, raw []inventory.Record, now time.Time
 		}
 		rows, findings = o.judge(rows, findings, c, now)
 	}
-	if err := o.store.WriteFindings(ctx, findings); err != nil {
+	if err := o.Store.WriteFindings(ctx, findings); err != nil {
 		return fmt.Errorf("write findings: %w", err)
 	}
 	// The lifecycle last: what fired by time alone has no message that would come
 	// again, but an open lifecycle is looked at again after a crash.
-	if err := o.store.WriteLifecycles(ctx, rows); err != nil {
+	if err := o.Store.WriteLifecycles(ctx, rows); err != nil {
 		return fmt.Errorf("write lifecycles: %w", err)
 	}
 	// A binding found in the store has been announced, and its component's rows
 	// rewritten: until then its keys lead to the components as they were, and the
 	// message that joined them comes again.
-	if err := o.store.WriteBindings(ctx, bindings); err != nil {
+	if err := o.Store.WriteBindings(ctx, bindings); err != nil {
 		return fmt.Errorf("write bindings: %w", err)
 	}
 	if moved {
@@ -652,7 +652,7 @@ func fingerprint(l *inventory.Lifecycle) string {
 	var b strings.Builder
 	for _, s := range []string{
 		string(l.Verdict), string(l.State), l.Sentence, l.Location, l.BusinessDate, l.RuleVersion, l.Component.String(),
-		l.PostedBy, strconv.FormatInt(l.NextAt.UnixNano(), 36), strconv.FormatInt(l.UpdatedAt.UnixNano(), 36), strconv.Itoa(len(l.Findings)),
+		l.PostedBy, strconv.FormatInt(l.NextAt.UnixMicro(), 36), strconv.FormatInt(l.UpdatedAt.UnixMicro(), 36), strconv.Itoa(len(l.Findings)),
 	} {
 		b.WriteString(s)
 		b.WriteByte(0)
@@ -672,7 +672,7 @@ func findingFingerprint(f *inventory.Finding) string {
 	var b strings.Builder
 	for _, s := range []string{
 		f.ID, string(f.State), string(f.Resolution), string(f.Cause), f.LifecycleID, f.Group, f.Sentence, f.ClosedBy, f.Location,
-		strconv.FormatInt(f.OpenedAt.UnixNano(), 36), strconv.FormatInt(f.ClosedAt.UnixNano(), 36), strings.Join(f.Evidence, " "),
+		strconv.FormatInt(f.OpenedAt.UnixMicro(), 36), strconv.FormatInt(f.ClosedAt.UnixMicro(), 36), strings.Join(f.Evidence, " "),
 	} {
 		b.WriteString(s)
 		b.WriteByte(0)

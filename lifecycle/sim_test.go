@@ -293,7 +293,6 @@ func (w *world) run(t *testing.T, rules *Rules, arrivals []inventory.Record, unt
 	t.Helper()
 	ctx := context.Background()
 	e := NewEngine(EngineOptions{Log: w, Store: simStore{w}, Board: w, Clock: w, Rules: rules, Hot: 3})
-	e.store = simStore{w} // no group commit: one goroutine
 	close(e.ready)
 	for _, f := range w.facts {
 		e.takeFact(f)
