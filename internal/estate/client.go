@@ -165,7 +165,11 @@ func (c *client) say(ctx context.Context, marks []mark) error {
 		return err
 	}
 	got, err := c.retry(ctx, attempt)
+	var tooLarge *tooLargeError
 	switch {
+	case errors.As(err, &tooLarge) && len(marks) > 1:
+		half := len(marks) / 2
+		return errors.Join(c.say(ctx, marks[:half]), c.say(ctx, marks[half:]))
 	case err != nil && !isRefusal(err):
 		return err
 	case err != nil:

@@ -156,13 +156,18 @@ func (e *Estate) begin(groups []tradingGroup) error {
 	return nil
 }
 
-// Locations returns the stores as an instance's locations file declares them.
-func (e *Estate) Locations() []inventory.Location {
-	locations := make([]inventory.Location, len(e.stores))
-	for i, s := range e.stores {
+// Locations returns the stores of such a retailer, as an instance's locations
+// file declares them.
+func Locations(opts Options) ([]inventory.Location, error) {
+	stores, _, err := buildStores(opts.Seed, opts.Stores, opts.BatchShare)
+	if err != nil {
+		return nil, err
+	}
+	locations := make([]inventory.Location, len(stores))
+	for i, s := range stores {
 		locations[i] = s.Location
 	}
-	return locations
+	return locations, nil
 }
 
 // Stats may be called at any time, from anywhere.

@@ -89,9 +89,12 @@ func TestWriteLocations(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
 	}
 
-	e := newEstate(t, func(o *Options) {})
+	locations, err := Locations(Defaults())
+	if err != nil {
+		t.Fatal(err)
+	}
 	b.Reset()
-	if err := WriteLocations(&b, e.Locations()); err != nil {
+	if err := WriteLocations(&b, locations); err != nil {
 		t.Fatal(err)
 	}
 	var file struct{ Locations []struct{ ID, Zone string } }
