@@ -6,8 +6,6 @@ import (
 	"log/slog"
 	"sync"
 	"time"
-
-	"github.com/stocktrace/stocktrace/inventory"
 )
 
 // Estate is a simulated retailer. It runs once.
@@ -154,20 +152,6 @@ func (e *Estate) begin(groups []tradingGroup) error {
 		e.ledger.through = state.SentThrough
 	}
 	return nil
-}
-
-// Locations returns the stores of such a retailer, as an instance's locations
-// file declares them.
-func Locations(opts Options) ([]inventory.Location, error) {
-	stores, _, err := buildStores(opts.Seed, opts.Stores, opts.BatchShare)
-	if err != nil {
-		return nil, err
-	}
-	locations := make([]inventory.Location, len(stores))
-	for i, s := range stores {
-		locations[i] = s.Location
-	}
-	return locations, nil
 }
 
 // Stats may be called at any time, from anywhere.

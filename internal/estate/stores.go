@@ -240,6 +240,20 @@ func (g *tradingGroup) trade(t time.Time) float64 {
 	return weight
 }
 
+// Locations returns the stores a retailer of these options has, without making
+// it: an instance wants to know them before there is anything to sell to.
+func Locations(opts Options) ([]inventory.Location, error) {
+	stores, _, err := buildStores(opts.Seed, opts.Stores, opts.BatchShare)
+	if err != nil {
+		return nil, err
+	}
+	locations := make([]inventory.Location, len(stores))
+	for i, s := range stores {
+		locations[i] = s.Location
+	}
+	return locations, nil
+}
+
 // WriteLocations writes the locations file of the retailer, in the form that
 // --locations reads.
 func WriteLocations(w io.Writer, locations []inventory.Location) error {
