@@ -17,6 +17,9 @@ const (
 	pullBytes    = 16 << 20
 	pullFirst    = 4
 	pullMessages = 64
+	// askTimeout bounds a small question. It is short because an answer that went
+	// down with its server never comes, and whoever asked can ask again.
+	askTimeout = 2 * time.Second
 	// idle is after how long without a fetch the server forgets a reader. It is
 	// made again where it was.
 	idle = time.Minute
@@ -143,7 +146,7 @@ func (p *puller) consume(ctx context.Context) error {
 	if p.consumer != nil {
 		return nil
 	}
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	consumer, err := p.log.js.CreateConsumer(ctx, p.stream, jetstream.ConsumerConfig{
 		AckPolicy: jetstream.AckNonePolicy, DeliverPolicy: jetstream.DeliverByStartSequencePolicy,
@@ -176,7 +179,7 @@ func (p *puller) close() {
 // ends returns the first and the last position of a stream. An empty stream's
 // first is its last + 1.
 func (l *Log) ends(ctx context.Context, stream string) (first, last uint64, err error) {
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	s, err := l.ctl.Stream(ctx, stream)
 	if err != nil {

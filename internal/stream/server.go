@@ -118,7 +118,7 @@ func StartServer(o ServerOptions) (_ *Server, err error) {
 	if !s.JetStreamEnabled() {
 		s.Shutdown()
 		s.WaitForShutdown()
-		return nil, fmt.Errorf("JetStream is not enabled: %w", failed.get())
+		return nil, errors.Join(errors.New("JetStream is not enabled"), failed.get())
 	}
 	return &Server{nats: s, listen: o.Listen != "", maxBytes: maxBytes}, nil
 }
