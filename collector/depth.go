@@ -19,7 +19,8 @@ var errDepth = errors.New("has attribute values that nest more than 64 levels de
 type message int
 
 const (
-	request message = iota
+	leaf message = iota
+	request
 	resourceItems
 	resource
 	scopeItems
@@ -34,7 +35,7 @@ const (
 )
 
 // within says which fields of a message lead to which.
-var within = [...]map[protowire.Number]message{
+var within = [...][14]message{
 	request:       {1: resourceItems},
 	resourceItems: {1: resource, 2: scopeItems},
 	resource:      {1: keyValue},
@@ -75,10 +76,10 @@ func walk(m message, encoded []byte, depth int) error {
 			return nil
 		}
 		encoded = encoded[n:]
-		inner, ok := within[m][num]
-		if !ok {
+		if int(num) >= len(within[m]) || within[m][num] == leaf {
 			continue
 		}
+		inner := within[m][num]
 		deeper := depth
 		if inner == values || inner == pairs {
 			deeper++

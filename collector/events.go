@@ -42,12 +42,13 @@ func EventsHandler(o Options) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &eventsHandler{intake: in, limit: o.MaxRequestBytes}, nil
+	return &eventsHandler{intake: in, limit: o.MaxRequestBytes, room: max(maxBuffered, 4*o.MaxRequestBytes)}, nil
 }
 
 type eventsHandler struct {
 	intake   *intake
-	limit    int64
+	limit    int64 // bytes of one request
+	room     int64 // bytes of all requests at one time
 	buffered atomic.Int64
 }
 
@@ -190,13 +191,14 @@ func (h *eventsHandler) read(w http.ResponseWriter, r *http.Request) (body []byt
 		}.write(w)
 		return nil, release, false
 	}
-	received := &limited{reader: r.Body, left: h.limit, shared: &h.buffered, held: &held}
+	bounded := func(r io.Reader) *limited {
+		return &limited{handler: h, reader: r, left: h.limit, held: &held}
+	}
+	received := bounded(r.Body)
 	plain, err := io.ReadAll(received)
 	body = plain
 	if err == nil && encoding != "" && encoding != "identity" {
-		body, err = decompress(encoding, plain, func(r io.Reader) io.Reader {
-			return &limited{reader: r, left: h.limit, shared: &h.buffered, held: &held}
-		})
+		body, err = decompress(encoding, plain, bounded)
 	}
 	switch {
 	case err == nil:
@@ -228,11 +230,11 @@ var (
 
 // limited reads up to left bytes, and accounts for them while they are held.
 type limited struct {
-	reader io.Reader
-	left   int64
-	shared *atomic.Int64
-	held   *int64
-	err    error // of the reader itself
+	handler *eventsHandler
+	reader  io.Reader
+	left    int64
+	held    *int64
+	err     error // of the reader itself
 }
 
 func (l *limited) Read(p []byte) (int, error) {
@@ -242,16 +244,16 @@ func (l *limited) Read(p []byte) (int, error) {
 	}
 	l.left -= int64(n)
 	*l.held += int64(n)
-	switch total := l.shared.Add(int64(n)); {
+	switch total := l.handler.buffered.Add(int64(n)); {
 	case l.left < 0:
 		return 0, errLimit
-	case total > maxBuffered:
+	case total > l.handler.room:
 		return 0, errBusy
 	}
 	return n, err
 }
 
-func decompress(encoding string, body []byte, bounded func(io.Reader) io.Reader) ([]byte, error) {
+func decompress(encoding string, body []byte, bounded func(io.Reader) *limited) ([]byte, error) {
 	if encoding == "gzip" {
 		z, err := gzip.NewReader(bytes.NewReader(body))
 		if err != nil {
@@ -259,7 +261,7 @@ func decompress(encoding string, body []byte, bounded func(io.Reader) io.Reader)
 		}
 		return io.ReadAll(bounded(z))
 	}
-	// A window larger than this would be allocated before a byte comes out of it.
+	// The window is allocated before a byte comes out of it.
 	z, err := zstd.NewReader(bytes.NewReader(body), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(8<<20))
 	if err != nil {
 		return nil, err

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"hash"
 	"time"
 )
 
@@ -149,11 +148,11 @@ func (e *Event) digest(w *hasher, delivery bool) {
 // hasher writes fields with their lengths, so that no two different events
 // write the same bytes.
 type hasher struct {
-	hash.Hash
 	buf []byte
 }
 
-func newHasher() *hasher { return &hasher{Hash: sha256.New(), buf: make([]byte, 0, 1024)} }
+// The buffer stays on the stack for all but the largest events.
+func newHasher() *hasher { return &hasher{buf: make([]byte, 0, 1024)} }
 
 func (w *hasher) str(values ...string) {
 	for _, s := range values {
@@ -181,7 +180,7 @@ func (w *hasher) keys(keys []Key) {
 }
 
 func (w *hasher) sum() (h Hash) {
-	_, _ = w.Write(w.buf)
-	copy(h[:], w.Hash.Sum(nil))
+	sum := sha256.Sum256(w.buf)
+	copy(h[:], sum[:])
 	return h
 }

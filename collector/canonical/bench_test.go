@@ -56,7 +56,7 @@ func BenchmarkFromTraces(b *testing.B) {
 			b.Fatal(err, len(batch.Records), batch.Rejected)
 		}
 	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/spans, "ns/span")
+
 }
 
 func BenchmarkFromCloudEvent(b *testing.B) {

@@ -69,7 +69,7 @@ func readBase64(r *reader, d *draft) error {
 	d.hasData = true
 	inner := newReader()
 	defer inner.release()
-	return inner.read(data, "/data", "data", &d.event.Attributes, func() error {
+	return inner.read(string(data), "/data", "", "data", &d.event.Attributes, func() error {
 		return readObject(inner, d, eventFields)
 	})
 }
@@ -99,7 +99,7 @@ func (r *reader) cloudEvent(raw []byte, e *inventory.Event) error {
 		return errOversized(len(raw))
 	}
 	d := draft{event: e}
-	if err := r.read(raw, "", "", &e.Attributes, func() error {
+	if err := r.read(string(raw), "", "", "", &e.Attributes, func() error {
 		if k := r.json.PeekKind(); k != '{' && k != 0 {
 			return &Error{Unreadable, "", "is not a CloudEvent: a JSON object was expected"}
 		}

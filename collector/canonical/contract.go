@@ -1,6 +1,7 @@
 package canonical
 
 import (
+	"cmp"
 	"errors"
 	"reflect"
 	"slices"
@@ -203,16 +204,13 @@ type place struct {
 	kept                         string
 }
 
-// required is a field without which an event says nothing.
-type required struct{ pointer, value, what string }
-
-func demand(all ...required) error {
-	for _, r := range all {
-		if r.value == "" {
-			return &Error{Malformed, r.pointer, "is required: " + r.what}
-		}
+// demand returns an error where a field without which an event says nothing is
+// empty. Its place is given in two parts, so that only errors join them.
+func demand(value, base, name, what string) error {
+	if value != "" {
+		return nil
 	}
-	return nil
+	return &Error{Malformed, base + name, "is required: " + what}
 }
 
 // finish settles what depends on several fields, and demands what is required,
@@ -220,19 +218,17 @@ func demand(all ...required) error {
 func (d *draft) finish(where *place) error {
 	e := d.event
 	if !d.unnamed {
-		if err := demand(required{where.id, e.ID, "an id that is the same whenever this event is sent again"}); err != nil {
+		if err := demand(e.ID, where.id, "", "an id that is the same whenever this event is sent again"); err != nil {
 			return err
 		}
 	}
-	if err := demand(
-		required{where.source, e.Source, "name the sender, such as /pos/store/0123/register/04"},
-	); err != nil {
+	if err := demand(e.Source, where.source, "", "name the sender, such as /pos/store/0123/register/04"); err != nil {
 		return err
 	}
-	if i := strings.IndexFunc(e.Source, func(r rune) bool { return r <= ' ' || r == 0x7f }); i >= 0 {
+	if strings.ContainsFunc(e.Source, blank) {
 		return &Error{Malformed, where.source, "must be a URI reference, but " + show(e.Source) + " contains a blank or control character"}
 	}
-	if err := demand(required{where.kind, e.Type, "name the kind of event, such as inventory.sale.completed"}); err != nil {
+	if err := demand(e.Type, where.kind, "", "name the kind of event, such as inventory.sale.completed"); err != nil {
 		return err
 	}
 	if err := d.settleTime(where); err != nil {
@@ -256,11 +252,11 @@ func (d *draft) finish(where *place) error {
 
 func (d *draft) settleEvent(where *place) error {
 	e := d.event
-	if err := demand(
-		required{where.data + "workflow", e.Workflow, "name the kind of transaction, such as sale"},
-		required{where.data + "step", e.Step, "name what the system did, such as completed or posted"},
-		required{where.data + "system", e.System, "name the system that speaks, such as pos or erp"},
-		required{where.data + "location", e.Location, "name the store, plant or hub"},
+	if err := cmp.Or(
+		demand(e.Workflow, where.data, "workflow", "name the kind of transaction, such as sale"),
+		demand(e.Step, where.data, "step", "name what the system did, such as completed or posted"),
+		demand(e.System, where.data, "system", "name the system that speaks, such as pos or erp"),
+		demand(e.Location, where.data, "location", "name the store, plant or hub"),
 	); err != nil {
 		return err
 	}
@@ -271,11 +267,12 @@ func (d *draft) settleEvent(where *place) error {
 		}
 	}
 	// The names of a watermark's fields are free in any other event.
-	for name, s := range map[string]*scalar{
-		"complete_through": &d.completeThrough, "extract": &d.extract, "records": &d.records,
-	} {
-		if s.kind != none {
-			keep(&e.Attributes, where.kept+name, s.text)
+	for _, own := range [...]struct {
+		name string
+		scalar
+	}{{"complete_through", d.completeThrough}, {"extract", d.extract}, {"records", d.records}} {
+		if own.kind != none {
+			keep(&e.Attributes, where.kept+own.name, own.text)
 		}
 	}
 	// A template filled with empty strings says nothing.
@@ -284,7 +281,7 @@ func (d *draft) settleEvent(where *place) error {
 	drop(&e.Totals)
 	drop(&e.Approval)
 	if e.Error != nil {
-		return demand(required{where.data + "error/code", e.Error.Code, "an error needs its kind, such as item_unmapped"})
+		return demand(e.Error.Code, where.data, "error/code", "an error needs its kind, such as item_unmapped")
 	}
 	return nil
 }
@@ -347,9 +344,9 @@ func (d *draft) settleKeys(where *place) {
 
 func (d *draft) settleWatermark(where *place) error {
 	e := d.event
-	if err := demand(
-		required{where.data + "system", e.System, "name the system whose feed this is"},
-		required{where.data + "complete_through", d.completeThrough.text, "the instant up to which everything has been sent"},
+	if err := cmp.Or(
+		demand(e.System, where.data, "system", "name the system whose feed this is"),
+		demand(d.completeThrough.text, where.data, "complete_through", "the instant up to which everything has been sent"),
 	); err != nil {
 		return err
 	}

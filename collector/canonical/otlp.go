@@ -168,7 +168,7 @@ func source(resource pcommon.Map) string {
 	if instance, ok := resource.Get("service.instance.id"); ok && instance.AsString() != "" {
 		s += "/" + instance.AsString()
 	}
-	if strings.IndexFunc(s, blank) < 0 {
+	if !strings.ContainsFunc(s, blank) {
 		return s
 	}
 	var b strings.Builder
@@ -198,10 +198,12 @@ type otlpDecoder struct {
 
 // next makes room for the record at hand; drop takes it back.
 func (dec *otlpDecoder) next(raw []byte) *inventory.Record {
-	dec.batch.Records = append(dec.batch.Records, inventory.Record{
-		ReceivedAt: dec.receivedAt, Transport: dec.transport, RawType: dec.rawType, Raw: raw,
-	})
-	return &dec.batch.Records[len(dec.batch.Records)-1]
+	// A record is large; it is made in its place.
+	n := len(dec.batch.Records)
+	dec.batch.Records = dec.batch.Records[:n+1]
+	record := &dec.batch.Records[n]
+	record.ReceivedAt, record.Transport, record.RawType, record.Raw = dec.receivedAt, dec.transport, dec.rawType, raw
+	return record
 }
 
 func (dec *otlpDecoder) reject(index int, record *inventory.Record, err error) {
@@ -336,8 +338,7 @@ func (dec *otlpDecoder) field(d *draft, f field[draft], name string, v pcommon.V
 	if s.kind != str && s.kind != structured {
 		return at(attributePointer(name), errors.New("must be JSON, but is "+show(s.text)))
 	}
-	dec.text = append(dec.text[:0], s.text...)
-	return dec.read(dec.text, attributePointer(name), name, &d.event.Attributes, func() error {
+	return dec.read(s.text, "/attributes", name, name, &d.event.Attributes, func() error {
 		return f.json(dec.reader, d)
 	})
 }

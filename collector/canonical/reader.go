@@ -21,11 +21,13 @@ const deepest = 64
 type reader struct {
 	json *jsontext.Decoder
 	buf  *bytes.Buffer
-	// text is where a document that came as a string is copied to be read.
-	text []byte
-	// document is the JSON pointer of the document within the event, and name
-	// the prefix under which its unknown fields are kept.
-	document, name string
+	// text is the document. What is read from it refers to it: one string instead
+	// of dozens of small ones. bytes is the same for the decoder.
+	text  string
+	bytes []byte
+	// base and member are the JSON pointer of the document within the event, and
+	// name the prefix under which its unknown fields are kept.
+	base, member, name string
 	keeper
 }
 
@@ -43,20 +45,21 @@ var readers = sync.Pool{New: func() any {
 
 func newReader() *reader { return readers.Get().(*reader) }
 
-// release returns r for reuse. Nothing read from it is referred to afterwards:
-// every string was copied out.
+// release returns r for reuse.
 func (r *reader) release() {
-	r.buf, r.into = new(bytes.Buffer), nil
-	if cap(r.text) <= 1<<16 {
+	*r.buf, r.text, r.into = bytes.Buffer{}, "", nil
+	if cap(r.bytes) <= 1<<16 {
 		readers.Put(r)
 	}
 }
 
-// read reads one document with value. Its unknown fields go to attributes.
-func (r *reader) read(document []byte, pointer, name string, attributes *map[string]string, value func() error) error {
-	*r.buf = *bytes.NewBuffer(document)
+// read reads one document, which is the given member at the pointer base within
+// the event, with value. Its unknown fields go to attributes.
+func (r *reader) read(document, base, member, name string, attributes *map[string]string, value func() error) error {
+	r.text, r.bytes = document, append(r.bytes[:0], document...)
+	*r.buf = *bytes.NewBuffer(r.bytes)
 	r.json.Reset(r.buf)
-	r.document, r.name, r.keeper = pointer, name, keeper{into: attributes}
+	r.base, r.member, r.name, r.keeper = base, member, name, keeper{into: attributes}
 	if err := value(); err != nil {
 		return err
 	}
@@ -64,10 +67,18 @@ func (r *reader) read(document []byte, pointer, name string, attributes *map[str
 	case errors.Is(err, io.EOF):
 		return nil
 	case err != nil:
-		return syntax(pointer, err)
+		return r.syntax(err)
 	default:
-		return &Error{Unreadable, pointer, "has more after the end of its JSON document: send one document"}
+		return &Error{Unreadable, r.document(), "has more after the end of its JSON document: send one document"}
 	}
+}
+
+// document is the JSON pointer of the document within the event.
+func (r *reader) document() string {
+	if r.member == "" {
+		return r.base
+	}
+	return pointer(r.base, r.member)
 }
 
 // here places an error at the value read last; nil stays nil.
@@ -75,10 +86,10 @@ func (r *reader) here(err error) error {
 	if err == nil {
 		return nil
 	}
-	return at(r.document+string(r.json.StackPointer()), err)
+	return at(r.document()+string(r.json.StackPointer()), err)
 }
 
-func (r *reader) syntax(err error) error { return syntax(r.document, err) }
+func (r *reader) syntax(err error) error { return syntax(r.document(), err) }
 
 // keepIn makes unknown fields of the object read next go into attributes, named
 // by their path within that object. keepBack undoes it.
@@ -96,18 +107,19 @@ func (r *reader) scalar() (scalar, error) {
 	if err != nil {
 		return scalar{}, r.syntax(err)
 	}
-	return scalarOf(v), nil
+	return r.scalarOf(v), nil
 }
 
-func scalarOf(v jsontext.Value) scalar {
+// scalarOf returns the value read last.
+func (r *reader) scalarOf(v jsontext.Value) scalar {
 	switch v.Kind() {
 	case '"':
-		return scalar{str, unquote(v)}
+		return scalar{str, r.unquote(v)}
 	case '0':
 		if bytes.IndexAny(v, ".eE") < 0 {
-			return scalar{integer, string(v)}
+			return scalar{integer, r.asRead(v)}
 		}
-		return scalar{number, string(v)}
+		return scalar{number, r.asRead(v)}
 	case 't':
 		return scalar{boolean, "true"}
 	case 'f':
@@ -119,9 +131,22 @@ func scalarOf(v jsontext.Value) scalar {
 	}
 }
 
-// unquote returns the text of a JSON string that the decoder has validated.
-func unquote(v jsontext.Value) string { return string(unquoted(v)) }
+// asRead returns the value read last as it stands in the document.
+func (r *reader) asRead(v jsontext.Value) string {
+	end := int(r.json.InputOffset())
+	return r.text[end-len(v) : end]
+}
 
+// unquote returns the text of the string read last.
+func (r *reader) unquote(v jsontext.Value) string {
+	if bytes.IndexByte(v, '\\') < 0 {
+		s := r.asRead(v)
+		return s[1 : len(s)-1]
+	}
+	return string(unquoted(v))
+}
+
+// unquoted returns the text of a string, valid as long as v.
 func unquoted(v jsontext.Value) []byte {
 	if bytes.IndexByte(v, '\\') < 0 {
 		return v[1 : len(v)-1]
@@ -212,7 +237,7 @@ func (r *reader) open(start jsontext.Kind, what string) (bool, error) {
 		if err != nil {
 			return false, r.syntax(err)
 		}
-		if s := scalarOf(v); s.absent() {
+		if s := r.scalarOf(v); s.absent() {
 			return false, nil
 		}
 		return false, r.here(errors.New("must be " + what + ", but is " + show(string(v))))
@@ -275,7 +300,7 @@ func (r *reader) any() (scalar, error) {
 	if err != nil {
 		return scalar{}, r.syntax(err)
 	}
-	s := scalarOf(v)
+	s := r.scalarOf(v)
 	if s.kind == structured {
 		if depth(v) > deepest {
 			return s, r.here(errDeep)
