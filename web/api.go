@@ -489,7 +489,7 @@ func (s *Server) apiStoreDays(r *http.Request) (any, error) {
 }
 
 func (s *Server) apiObjectives(r *http.Request) (any, error) {
-	rows, err := s.Objectives(r.Context())
+	rows, err := s.promises(r.Context())
 	if err != nil {
 		return nil, err
 	}
@@ -508,11 +508,19 @@ func (s *Server) apiObjectives(r *http.Request) (any, error) {
 }
 
 func (s *Server) apiIncidents(r *http.Request) (any, error) {
-	limit, err := limitOf(r.URL.Query())
+	values := r.URL.Query()
+	limit, err := limitOf(values)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.Reader.Incidents(r.Context(), limit)
+	since, err := instantOf(values, "from")
+	if err != nil {
+		return nil, err
+	}
+	if since.IsZero() {
+		since = s.Clock.Now().AddDate(0, 0, -7)
+	}
+	rows, err := s.incidents(r.Context(), since, limit)
 	if err != nil {
 		return nil, err
 	}

@@ -83,7 +83,7 @@ func findingsPage(v *view, d findingsData) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, "\" hx-trigger=\"changed from:body\" hx-select=\"#results\" hx-swap=\"outerMorph\" data-live=\"calm\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, "\" hx-trigger=\"changed from:body\" hx-select=\"#results\" hx-swap=\"outerMorph\" hx-select-oob=\"#fresh,#banners\" data-live=\"calm\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -120,7 +120,7 @@ func findingsPage(v *view, d findingsData) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			} else {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, "<div class=\"groups-head group-grid\" aria-hidden=\"true\"><span>Cause</span> <span class=\"r\">Sales</span> <span class=\"r p2\">Stores</span> <span class=\"r p2\">Units at risk</span> <span class=\"r\">Value at risk</span> <span class=\"r p2\">First seen</span> <span class=\"p3\">Owner</span></div><ul class=\"groups\" data-list>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, "<div class=\"groups-head group-grid\" aria-hidden=\"true\"><span>Cause</span> <span class=\"r\">Affected</span> <span class=\"r p2\">Stores</span> <span class=\"r p2\">Units at risk</span> <span class=\"r\">Value at risk</span> <span class=\"r p2\">First seen</span> <span class=\"p3\">Owner</span></div><ul class=\"groups\" data-list>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -172,14 +172,14 @@ func findingsPage(v *view, d findingsData) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 15, "</span></span></span> <span class=\"r num\"><span class=\"sr\">Sales: </span>")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 15, "</span></span></span> <span class=\"r num\"><span class=\"sr\">Affected: </span>")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
 					var templ_7745c5c3_Var8 string
 					templ_7745c5c3_Var8, templ_7745c5c3_Err = templ.JoinStringErrs(count(g.Count))
 					if templ_7745c5c3_Err != nil {
-						return templ.Error{Err: templ_7745c5c3_Err, FileName: `findings.templ`, Line: 54, Col: 77}
+						return templ.Error{Err: templ_7745c5c3_Err, FileName: `findings.templ`, Line: 54, Col: 80}
 					}
 					_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var8))
 					if templ_7745c5c3_Err != nil {
@@ -258,7 +258,7 @@ func findingsPage(v *view, d findingsData) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 22, "\" hx-select=\"#members\" hx-trigger=\"toggle once from:closest details\"><div class=\"skeleton\" aria-hidden=\"true\"><span></span><span></span><span></span></div><p class=\"sr\">Reading the members</p><noscript><a href=\"")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 22, "\" hx-select=\"#members\" hx-trigger=\"toggle once from:'closest details'\"><div class=\"skeleton\" aria-hidden=\"true\"><span></span><span></span><span></span></div><p class=\"sr\">Reading the members</p><noscript><a href=\"")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -630,7 +630,7 @@ func membersPage(v *view, d findingsData) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 51, "\" hx-trigger=\"changed from:body\" hx-select=\"#results\" hx-swap=\"outerMorph\" data-live=\"calm\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 51, "\" hx-trigger=\"changed from:body\" hx-select=\"#results\" hx-swap=\"outerMorph\" hx-select-oob=\"#fresh,#banners\" data-live=\"calm\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

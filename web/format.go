@@ -258,6 +258,14 @@ func day(date string) string {
 	return t.Format("Mon 2 Jan 2006")
 }
 
+// businessDay says which business date a sale belongs to.
+func businessDay(date string) string {
+	if date == "" {
+		return day(date)
+	}
+	return "business date " + day(date)
+}
+
 // words turns a name of the contract into words: missing_step → Missing step.
 func words(name string) string {
 	if name == "" {
@@ -281,6 +289,7 @@ func systemName(system string) string {
 
 // hopName writes system and step as people do: ERP posted.
 func hopName(system, step string) string {
+	step = stepOnly(system, step)
 	if step == "" {
 		return systemName(system)
 	}

@@ -54,8 +54,6 @@ type Reader interface {
 	// Sources says of every system ever heard what was received from it in
 	// [since, until), when it was last heard and how far its evidence reaches.
 	Sources(ctx context.Context, since, until time.Time) ([]Source, error)
-	// Incidents lists incidents, firing ones first, newest first.
-	Incidents(ctx context.Context, limit int) ([]Incident, error)
 	// Quarantine lists what could not be read, newest first.
 	Quarantine(ctx context.Context, q QuarantineQuery) ([]inventory.Quarantined, error)
 	// Facets lists the values filters offer: those that occur.
@@ -232,27 +230,6 @@ type Source struct {
 	Feeds           int
 }
 
-// Incident is what on-call was told.
-type Incident struct {
-	ID        string
-	Firing    bool
-	Title     string
-	Summary   string
-	Severity  inventory.Severity
-	Owner     string
-	Runbook   string
-	OpenedAt  time.Time
-	UpdatedAt time.Time
-	ClosedAt  time.Time
-	Count     int
-	Locations int
-	Regions   []string
-	Units     []inventory.Quantity
-	Values    []inventory.Amount
-	// Group is the finding group behind it; empty for a burning objective.
-	Group string
-}
-
 // Match is a lifecycle found by a key.
 type Match struct {
 	Lifecycle inventory.Lifecycle // without steps, lines and findings
@@ -270,50 +247,6 @@ type QuarantineQuery struct {
 type Facets struct {
 	Workflows, Regions, Systems, Owners, Causes []string
 	Kinds                                       []inventory.Kind
-}
-
-// Objective is a promise and how it is kept.
-type Objective struct {
-	Name     string
-	Title    string
-	Sentence string
-	Owner    string
-	Target   float64 // 0.995
-	Window   time.Duration
-	// Good, Bad, Unknown and Pending count lifecycles of the window. Unknown ones
-	// stand apart: neither kept nor broken.
-	Good, Bad, Unknown, Pending int
-	Attainment                  float64 // good / (good + bad); NaN with none
-	BudgetLeft                  float64 // 1 untouched, 0 used up, negative overdrawn
-	Burns                       []Burn
-	Regions                     []Slice
-	Stores                      []Slice // the worst
-	Trend                       []Point // by day, oldest first
-	// Alert is page, ticket or empty.
-	Alert string
-}
-
-// Burn is how fast the budget is used over a window: 1 uses it up exactly at
-// the end of the objective's window.
-type Burn struct {
-	Window time.Duration
-	Rate   float64 // NaN without data
-	Limit  float64 // above it an alert is due
-}
-
-// Slice is an objective over one region or store.
-type Slice struct {
-	Name               string
-	Good, Bad, Unknown int
-	Attainment         float64
-	BudgetLeft         float64
-	Burn               float64 // over the last hour; NaN without data
-}
-
-// Point is an objective over one day.
-type Point struct {
-	At        time.Time
-	Good, Bad int
 }
 
 // Status is how our own pipeline does.

@@ -120,7 +120,7 @@ func salesPage(v *view, d salesData) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, "\" hx-trigger=\"changed from:body\" hx-select=\"#results\" hx-swap=\"outerMorph\" data-live=\"calm\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, "\" hx-trigger=\"changed from:body\" hx-select=\"#results\" hx-swap=\"outerMorph\" hx-select-oob=\"#fresh,#banners\" data-live=\"calm\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -153,7 +153,7 @@ func salesPage(v *view, d salesData) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			} else {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 12, "<table class=\"table sales\"><thead><tr><th scope=\"col\">Receipt</th><th scope=\"col\">Verdict</th><th scope=\"col\" class=\"p2\">Where it stands</th><th scope=\"col\" class=\"p3\">Store</th><th scope=\"col\" class=\"r p2\">Units</th><th scope=\"col\" class=\"r\">Sold</th></tr></thead> <tbody data-list>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 12, "<table class=\"table sales\"><thead><tr><th scope=\"col\">Receipt</th><th scope=\"col\">Verdict</th><th scope=\"col\" class=\"p2\">Where it stands</th><th scope=\"col\" class=\"p3\">Store</th><th scope=\"col\" class=\"r p2\">Units</th><th scope=\"col\" class=\"r\">Sold, store time</th></tr></thead> <tbody data-list>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

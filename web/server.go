@@ -13,7 +13,9 @@ import (
 
 	"github.com/a-h/templ"
 
+	"github.com/stocktrace/stocktrace/alerts"
 	"github.com/stocktrace/stocktrace/inventory"
+	"github.com/stocktrace/stocktrace/slo"
 	"github.com/stocktrace/stocktrace/web/static"
 )
 
@@ -23,8 +25,12 @@ type Options struct {
 	Reader Reader
 	// Clock tells the time the estate lives in; a simulated one runs faster.
 	Clock interface{ Now() time.Time }
-	// Objectives returns the promises as they stand; nil means none are declared.
-	Objectives func(ctx context.Context) ([]Objective, error)
+	// Objectives returns the promises as they stand ([slo.Evaluator.Latest]); nil
+	// means none are declared.
+	Objectives func(ctx context.Context) ([]slo.Result, error)
+	// Incidents returns the incidents firing and those closed since
+	// ([alerts.Store]); nil means there are none.
+	Incidents func(ctx context.Context, since time.Time) ([]alerts.Incident, error)
 	// Status returns how our own pipeline does; nil means all is well.
 	Status func(ctx context.Context) Status
 	// Live returns a channel that receives each time new answers may be had,
@@ -77,7 +83,10 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	if o.Objectives == nil {
-		o.Objectives = func(context.Context) ([]Objective, error) { return nil, nil }
+		o.Objectives = func(context.Context) ([]slo.Result, error) { return nil, nil }
+	}
+	if o.Incidents == nil {
+		o.Incidents = func(context.Context, time.Time) ([]alerts.Incident, error) { return nil, nil }
 	}
 	if o.Status == nil {
 		o.Status = func(context.Context) Status { return Status{} }

@@ -115,7 +115,7 @@ func storesPage(v *view, d storesData) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 9, "\" hx-trigger=\"changed from:body\" hx-select=\"#results\" hx-swap=\"outerMorph\" data-live=\"calm\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 9, "\" hx-trigger=\"changed from:body\" hx-select=\"#results\" hx-swap=\"outerMorph\" hx-select-oob=\"#fresh,#banners\" data-live=\"calm\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -1,8 +1,8 @@
 package web
 
 import (
+	"cmp"
 	"context"
-	"math"
 	"net/http"
 	"slices"
 	"sync"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/a-h/templ"
 
+	"github.com/stocktrace/stocktrace/alerts"
 	"github.com/stocktrace/stocktrace/inventory"
 )
 
@@ -19,16 +20,16 @@ const flowWindow = time.Hour
 // towerData is what the tower shows. Each part fails by itself: an SLO that
 // cannot be computed hides no incident.
 type towerData struct {
-	Objectives    []Objective
-	ObjectivesErr error
-	Flow          flow
-	FlowErr       error
-	Sources       []Source
-	Incidents     []Incident
-	IncidentsErr  error
-	Groups        []Group
-	GroupsErr     error
-	AsOf          time.Time
+	Promises     []promise
+	PromisesErr  error
+	Flow         flow
+	FlowErr      error
+	Sources      []Source
+	Incidents    []alerts.Message // newest first
+	IncidentsErr error
+	Groups       []Group
+	GroupsErr    error
+	AsOf         time.Time
 }
 
 // Empty reports that nothing has ever arrived.
@@ -49,10 +50,10 @@ func (s *Server) askTower(ctx context.Context) (*towerData, error) {
 	var hops []Hop
 	var hopErr error
 	var all sync.WaitGroup
-	all.Go(func() { d.Objectives, d.ObjectivesErr = s.Objectives(ctx) })
+	all.Go(func() { d.Promises, d.PromisesErr = s.promises(ctx) })
 	all.Go(func() { hops, hopErr = s.Reader.Hops(ctx, now.Add(-flowWindow), now) })
 	all.Go(func() { d.Sources, d.FlowErr = s.Reader.Sources(ctx, now.Add(-flowWindow), now) })
-	all.Go(func() { d.Incidents, d.IncidentsErr = s.Reader.Incidents(ctx, 5) })
+	all.Go(func() { d.Incidents, d.IncidentsErr = s.incidents(ctx, now.Add(-24*time.Hour), 5) })
 	all.Go(func() {
 		d.Groups, d.GroupsErr = s.Reader.Groups(ctx, FindingQuery{State: OpenFindings, Page: Page{Limit: 6}})
 	})
@@ -60,7 +61,7 @@ func (s *Server) askTower(ctx context.Context) (*towerData, error) {
 	if d.FlowErr == nil {
 		d.FlowErr = hopErr
 	}
-	for _, err := range []error{d.ObjectivesErr, d.FlowErr, d.IncidentsErr, d.GroupsErr} {
+	for _, err := range []error{d.PromisesErr, d.FlowErr, d.IncidentsErr, d.GroupsErr} {
 		if err != nil {
 			s.Log.ErrorContext(ctx, "part of the tower failed", "error", err)
 		}
@@ -71,28 +72,47 @@ func (s *Server) askTower(ctx context.Context) (*towerData, error) {
 
 // headline counts promises met. One without data is not counted as broken.
 func (d *towerData) headline() (title, under string) {
-	met, known := 0, 0
-	for _, o := range d.Objectives {
-		if math.IsNaN(o.Attainment) {
-			continue
+	kept, known := 0, 0
+	for i := range d.Promises {
+		met, ok := d.Promises[i].met()
+		if ok {
+			known++
 		}
-		known++
-		if o.Attainment >= o.Target {
-			met++
+		if met {
+			kept++
 		}
 	}
 	switch {
-	case len(d.Objectives) == 0:
-		return "No promises declared", "An objective file says what is promised; see the documentation of --objectives."
+	case len(d.Promises) == 0:
+		return "No promises declared", "An objective file says what is promised; see docs/slo.md."
 	case known == 0:
 		return "No promise is due yet", "A sale counts when its deadline has passed."
-	case known == 1 && met == 1:
-		return "The promise is kept", d.Objectives[0].Sentence
+	case known == 1 && kept == 1:
+		return "The promise is kept", d.Promises[0].Sentence
 	case known == 1:
-		return "The promise is broken", d.Objectives[0].Sentence
+		return "The promise is broken", d.Promises[0].Sentence
 	default:
-		return count(met) + " of " + count(known) + " promises kept", ""
+		return count(kept) + " of " + count(known) + " promises kept", ""
 	}
+}
+
+// incidents returns the newest incidents in words, the firing ones first.
+func (s *Server) incidents(ctx context.Context, since time.Time, limit int) ([]alerts.Message, error) {
+	list, err := s.Incidents(ctx, since)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(list, func(a, b alerts.Incident) int {
+		if a.State != b.State {
+			return cmp.Compare(a.State, b.State) // firing before resolved
+		}
+		return b.OpenedAt.Compare(a.OpenedAt)
+	})
+	messages := make([]alerts.Message, 0, min(limit, len(list)))
+	for i := range list[:min(limit, len(list))] {
+		messages = append(messages, alerts.Compose(&list[i], ""))
+	}
+	return messages, nil
 }
 
 // flow is the systems in the order goods' news passes them, laid out in columns
@@ -194,40 +214,6 @@ func layFlow(workflows []*inventory.Workflow, hops []Hop, sources []Source) flow
 	return f
 }
 
-// spark is a small chart of an objective's days: one bar each, drawn as far down
-// as the promise was missed.
-type sparkBar struct {
-	X, Y, H string
-	Class   string
-	Title   string
-}
-
-func spark(o Objective, zone *time.Location) []sparkBar {
-	const height = 28.0
-	bars := make([]sparkBar, 0, len(o.Trend))
-	budget := 1 - o.Target
-	for i, p := range o.Trend {
-		total := p.Good + p.Bad
-		b := sparkBar{X: fixed(float64(i) * 4), Y: fixed(height - 2), H: "2", Class: "none", Title: p.At.In(zone).Format("2 Jan") + ": none due"}
-		if total > 0 {
-			// Full height is a day without a miss; a day that used twice its share
-			// of the budget, or more, is down to a stump.
-			used := float64(p.Bad) / float64(total) / budget
-			h := max(3, height*(1-min(used, 2)/2))
-			b.Y, b.H = fixed(height-h), fixed(h)
-			b.Class = "good"
-			if used > 1 {
-				b.Class = "bad"
-			} else if used > 0.5 {
-				b.Class = "warn"
-			}
-			b.Title = p.At.In(zone).Format("2 Jan") + ": " + percent(float64(p.Good)/float64(total)) + ", " + count(p.Bad) + " late or missing"
-		}
-		bars = append(bars, b)
-	}
-	return bars
-}
-
 // hopTime writes a time measured over n lifecycles: none means nothing is known.
 func hopTime(d time.Duration, n int) string {
 	if n == 0 {
@@ -236,19 +222,11 @@ func hopTime(d time.Duration, n int) string {
 	return duration(d)
 }
 
-func incidentTone(in Incident) tone {
-	if !in.Firing {
+func incidentTone(m alerts.Message) tone {
+	if m.State != alerts.Firing {
 		return toneGood
 	}
-	return severityTone(in.Severity)
-}
-
-// incidentPath leads to what is behind an incident.
-func incidentPath(in Incident) string {
-	if in.Group == "" {
-		return "/findings"
-	}
-	return link("/findings", "group", in.Group)
+	return severityTone(m.Severity)
 }
 
 // groupPath leads to a cause; one with a single member is its lifecycle.
@@ -289,13 +267,16 @@ service:
 func curlSnippet(v *view) string {
 	base := orElse(v.server.PublicURL, "http://127.0.0.1:8080")
 	return `curl ` + base + `/v1/events \
-  -H 'Content-Type: application/cloudevents+json' \
-  -d '{"specversion":"1.0","id":"778","source":"/pos/0123/04",
-       "type":"inventory.sale.completed",
-       "time":"` + v.Now.UTC().Format(time.RFC3339) + `",
-       "data":{"workflow":"sale","step":"completed",
-         "system":"pos","location":"0123","register":"04",
-         "keys":{"receipt":"0123-04-000778"},
-         "lines":[{"line":"1","item":"4006381333931",
-           "quantity":"-2","uom":"EA"}]}}'`
+-H 'Content-Type: application/cloudevents+json' \
+-d '{"specversion":"1.0",
+ "id":"778","source":"/pos/0123/04",
+ "type":"inventory.sale.completed",
+ "time":"` + v.Now.UTC().Format(time.RFC3339) + `",
+ "data":{"workflow":"sale",
+  "step":"completed","system":"pos",
+  "location":"0123","register":"04",
+  "keys":{"receipt":"0123-04-000778"},
+  "lines":[{"line":"1",
+   "item":"4006381333931",
+   "quantity":"-2","uom":"EA"}]}}'`
 }

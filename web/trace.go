@@ -268,7 +268,29 @@ func keyRows(l *inventory.Lifecycle) []keyRow {
 }
 
 // differs reports whether a line is not posted as owed.
-func differs(l inventory.LineState) bool { return l.Comparable && l.Owed.Cmp(l.Posted) != 0 }
+// What has not been posted at all does not differ: it is missing, which the
+// steps say.
+func differs(l inventory.LineState) bool {
+	return l.Comparable && l.Postings > 0 && l.Owed.Cmp(l.Posted) != 0
+}
+
+// stockOff says what the difference did to the ledger's stock. Sales are
+// negative: more posted than sold leaves it too low.
+func stockOff(l inventory.LineState) string {
+	diff := l.Posted.Sub(l.Owed)
+	switch {
+	case !l.Comparable:
+		return "not comparable"
+	case l.Postings == 0 && l.Posted.IsZero() && !l.Owed.IsZero():
+		return "not posted"
+	case diff.Sign() < 0:
+		return decimal(diff.Neg()) + " too low"
+	case diff.Sign() > 0:
+		return decimal(diff) + " too high"
+	default:
+		return "right"
+	}
+}
 
 // linesDiffer reports whether any line of the lifecycle is not posted as owed.
 func linesDiffer(l *inventory.Lifecycle) bool { return slices.ContainsFunc(l.Lines, differs) }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stocktrace/stocktrace/alerts"
 	"github.com/stocktrace/stocktrace/inventory"
 )
 
@@ -273,7 +274,7 @@ type findingJSON struct {
 func findingOf(f *inventory.Finding, n int) findingJSON {
 	return findingJSON{
 		ID: f.ID, Kind: string(f.Kind), Cause: string(f.Cause), State: string(f.State), Severity: string(f.Severity),
-		CorrelationID: f.LifecycleID, Group: f.Group, Count: n, Step: f.Step, System: f.System,
+		CorrelationID: f.LifecycleID, Group: f.Group, Count: n, Step: stepOnly(f.System, f.Step), System: f.System,
 		Location: f.Location, Region: f.Region, Owner: f.Owner, Runbook: f.Runbook,
 		FirstOccurredAt: stamp(f.FirstOccurredAt), OpenedAt: stamp(f.OpenedAt), ClosedAt: stamp(f.ClosedAt),
 		ClosedBy: f.ClosedBy, Resolution: string(f.Resolution),
@@ -327,7 +328,7 @@ type groupJSON struct {
 func groupOf(g *Group) groupJSON {
 	return groupJSON{
 		ID: g.ID, Kind: string(g.Kind), Cause: string(g.Cause), Severity: string(g.Severity), Title: g.Title,
-		Sentence: g.Sentence, Action: g.Action, System: g.System, Step: g.Step, ErrorCode: g.ErrorCode, Field: g.Field,
+		Sentence: g.Sentence, Action: g.Action, System: g.System, Step: stepOnly(g.System, g.Step), ErrorCode: g.ErrorCode, Field: g.Field,
 		Value: g.Value, MappingVersion: g.MappingVersion, Owner: g.Owner, Runbook: g.Runbook, Count: g.Count, Open: g.Open,
 		Locations: g.Locations, Regions: orNone(g.Regions), Units: quantitiesOf(g.Units), Values: amountsOf(g.Values),
 		FirstOccurred: stamp(g.FirstOccurredAt), FirstOpened: stamp(g.FirstOpenedAt), LastOpened: stamp(g.LastOpenedAt),
@@ -383,60 +384,67 @@ func (d *storeDayJSON) row() []string {
 }
 
 type burnJSON struct {
-	WindowSeconds int64  `json:"window_seconds"`
-	Rate          number `json:"rate"`
-	Limit         number `json:"limit"`
+	Window string `json:"window"` // 1h, 3d
+	Rate   number `json:"rate"`
+	Limit  number `json:"limit"`
+	Firing bool   `json:"firing"`
 }
 
 type sliceJSON struct {
 	Name       string `json:"name"`
-	Good       int    `json:"good"`
-	Bad        int    `json:"bad"`
-	Unknown    int    `json:"unknown"`
+	Region     string `json:"region"`
+	Good       int64  `json:"good"`
+	Bad        int64  `json:"bad"`
+	Unknown    int64  `json:"unknown"`
+	Pending    int64  `json:"pending"`
 	Attainment number `json:"attainment"`
 	BudgetLeft number `json:"budget_left"`
 	Burn       number `json:"burn"`
+	Alert      string `json:"alert"`
 }
 
-type pointJSON struct {
-	At   stamp `json:"at"`
-	Good int   `json:"good"`
-	Bad  int   `json:"bad"`
+type dayJSON struct {
+	Date string `json:"date"`
+	Good int64  `json:"good"`
+	Bad  int64  `json:"bad"`
 }
 
 type objectiveJSON struct {
-	Name          string      `json:"name"`
-	Title         string      `json:"title"`
-	Sentence      string      `json:"sentence"`
-	Owner         string      `json:"owner"`
-	Target        number      `json:"target"`
-	WindowSeconds int64       `json:"window_seconds"`
-	Good          int         `json:"good"`
-	Bad           int         `json:"bad"`
-	Unknown       int         `json:"unknown"`
-	Pending       int         `json:"pending"`
-	Attainment    number      `json:"attainment"`
-	BudgetLeft    number      `json:"budget_left"`
-	Alert         string      `json:"alert"`
-	Burns         []burnJSON  `json:"burns"`
-	Regions       []sliceJSON `json:"regions"`
-	Stores        []sliceJSON `json:"stores"`
-	Trend         []pointJSON `json:"trend"`
+	Name       string      `json:"name"`
+	Title      string      `json:"title"`
+	Sentence   string      `json:"sentence"`
+	Owner      string      `json:"owner"`
+	Target     number      `json:"target"`
+	Window     string      `json:"window"` // 28d
+	Good       int64       `json:"good"`
+	Bad        int64       `json:"bad"`
+	Unknown    int64       `json:"unknown"`
+	Pending    int64       `json:"pending"`
+	Attainment number      `json:"attainment"`
+	BudgetLeft number      `json:"budget_left"`
+	Alert      string      `json:"alert"`
+	Burns      []burnJSON  `json:"burns"`
+	Regions    []sliceJSON `json:"regions"`
+	Stores     []sliceJSON `json:"stores"`
+	Trend      []dayJSON   `json:"trend"`
 }
 
-func objectiveOf(o *Objective) objectiveJSON {
-	slice := func(s Slice) sliceJSON {
-		return sliceJSON{s.Name, s.Good, s.Bad, s.Unknown, number(s.Attainment), number(s.BudgetLeft), number(s.Burn)}
+func objectiveOf(p *promise) objectiveJSON {
+	slice := func(s standing) sliceJSON {
+		return sliceJSON{
+			s.Name, s.Region, s.Good, s.Bad, s.Unknown, s.Pending,
+			number(s.Attainment), number(s.BudgetLeft), number(s.Burn), string(s.Alert),
+		}
 	}
 	return objectiveJSON{
-		Name: o.Name, Title: o.Title, Sentence: o.Sentence, Owner: o.Owner, Target: number(o.Target),
-		WindowSeconds: int64(o.Window / time.Second), Good: o.Good, Bad: o.Bad, Unknown: o.Unknown, Pending: o.Pending,
-		Attainment: number(o.Attainment), BudgetLeft: number(o.BudgetLeft), Alert: o.Alert,
-		Burns: each(o.Burns, func(b Burn) burnJSON {
-			return burnJSON{int64(b.Window / time.Second), number(b.Rate), number(b.Limit)}
+		Name: p.Name, Title: p.Title, Sentence: p.Sentence, Owner: p.Owner, Target: number(p.Target),
+		Window: span(p.Window), Good: p.Good, Bad: p.Bad, Unknown: p.Unknown, Pending: p.Pending,
+		Attainment: number(p.Attainment), BudgetLeft: number(p.BudgetLeft), Alert: string(p.Alert),
+		Burns: each(p.Burns, func(b burn) burnJSON {
+			return burnJSON{span(b.Window), number(b.Rate), number(b.Limit), b.Firing}
 		}),
-		Regions: each(o.Regions, slice), Stores: each(o.Stores, slice),
-		Trend: each(o.Trend, func(p Point) pointJSON { return pointJSON{stamp(p.At), p.Good, p.Bad} }),
+		Regions: each(p.Regions, slice), Stores: each(p.Stores, slice),
+		Trend: each(p.Days, func(d promiseDay) dayJSON { return dayJSON{d.At.Format(time.DateOnly), d.Good, d.Bad} }),
 	}
 }
 
@@ -444,8 +452,8 @@ var objectiveColumns = []string{"name", "title", "target", "good", "bad", "unkno
 
 func (o *objectiveJSON) row() []string {
 	return []string{
-		o.Name, o.Title, o.Target.String(), strconv.Itoa(o.Good), strconv.Itoa(o.Bad), strconv.Itoa(o.Unknown),
-		strconv.Itoa(o.Pending), o.Attainment.String(), o.BudgetLeft.String(), o.Alert,
+		o.Name, o.Title, o.Target.String(), strconv.FormatInt(o.Good, 10), strconv.FormatInt(o.Bad, 10),
+		strconv.FormatInt(o.Unknown, 10), strconv.FormatInt(o.Pending, 10), o.Attainment.String(), o.BudgetLeft.String(), o.Alert,
 	}
 }
 
@@ -459,44 +467,45 @@ func (n number) String() string {
 }
 
 type incidentJSON struct {
-	ID        string         `json:"id"`
-	State     string         `json:"state"`
-	Title     string         `json:"title"`
-	Summary   string         `json:"summary"`
-	Severity  string         `json:"severity"`
-	Owner     string         `json:"owner"`
-	Runbook   string         `json:"runbook"`
-	OpenedAt  stamp          `json:"opened_at"`
-	UpdatedAt stamp          `json:"updated_at"`
-	ClosedAt  stamp          `json:"closed_at"`
-	Count     int            `json:"count"`
-	Locations int            `json:"locations"`
-	Regions   []string       `json:"regions"`
-	Units     []quantityJSON `json:"units"`
-	Values    []amountJSON   `json:"values"`
-	Group     string         `json:"group"`
+	ID       string        `json:"id"`
+	State    string        `json:"state"`
+	Severity string        `json:"severity"`
+	Title    string        `json:"title"`
+	Sentence string        `json:"sentence"`
+	Action   string        `json:"action"`
+	Owner    string        `json:"owner"`
+	Runbook  string        `json:"runbook"`
+	Group    string        `json:"group"`
+	OpenedAt stamp         `json:"opened_at"`
+	ClosedAt stamp         `json:"closed_at"`
+	Facts    []factJSON    `json:"facts"`
+	Examples []exampleJSON `json:"examples"`
 }
 
-func incidentOf(in *Incident) incidentJSON {
-	state := "resolved"
-	if in.Firing {
-		state = "firing"
-	}
+type factJSON struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+type exampleJSON struct {
+	Text string `json:"text"`
+	URL  string `json:"url"`
+	Note string `json:"note"`
+}
+
+func incidentOf(m *alerts.Message) incidentJSON {
 	return incidentJSON{
-		ID: in.ID, State: state, Title: in.Title, Summary: in.Summary, Severity: string(in.Severity), Owner: in.Owner,
-		Runbook: in.Runbook, OpenedAt: stamp(in.OpenedAt), UpdatedAt: stamp(in.UpdatedAt), ClosedAt: stamp(in.ClosedAt),
-		Count: in.Count, Locations: in.Locations, Regions: orNone(in.Regions), Units: quantitiesOf(in.Units),
-		Values: amountsOf(in.Values), Group: in.Group,
+		ID: m.IncidentID, State: string(m.State), Severity: string(m.Severity), Title: m.Title, Sentence: m.Lead, Action: m.Action,
+		Owner: m.Owner, Runbook: m.Runbook, Group: m.Group, OpenedAt: stamp(m.OpenedAt), ClosedAt: stamp(m.ClosedAt),
+		Facts:    each(m.Facts, func(f alerts.Fact) factJSON { return factJSON(f) }),
+		Examples: each(m.Examples, func(e alerts.ExampleLink) exampleJSON { return exampleJSON(e) }),
 	}
 }
 
-var incidentColumns = []string{"id", "state", "title", "severity", "owner", "opened_at", "updated_at", "closed_at", "count", "locations", "units", "values"}
+var incidentColumns = []string{"id", "state", "severity", "title", "sentence", "owner", "opened_at", "closed_at"}
 
 func (in *incidentJSON) row() []string {
-	return []string{
-		in.ID, in.State, in.Title, in.Severity, in.Owner, in.OpenedAt.String(), in.UpdatedAt.String(), in.ClosedAt.String(),
-		strconv.Itoa(in.Count), strconv.Itoa(in.Locations), cellOfUnits(in.Units), cellOfValues(in.Values),
-	}
+	return []string{in.ID, in.State, in.Severity, in.Title, in.Sentence, in.Owner, in.OpenedAt.String(), in.ClosedAt.String()}
 }
 
 type stepMetricJSON struct {
