@@ -7,6 +7,13 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/stocktrace/stocktrace/internal/store"
+	"github.com/stocktrace/stocktrace/internal/stream"
+	"github.com/stocktrace/stocktrace/slo"
+	"github.com/stocktrace/stocktrace/web"
 )
 
 // Options is what an App is made of.
@@ -14,6 +21,8 @@ type Options struct {
 	Settings *Settings
 	Version  string
 	Log      *slog.Logger
+	// SlackAPI is another address of Slack's API, for tests.
+	SlackAPI string
 }
 
 // App is one instance of stocktrace: the roles its settings name, wired
@@ -23,10 +32,23 @@ type App struct {
 	settings *Settings
 	version  string
 	log      *slog.Logger
+	slackAPI string
 
-	lock  *Lock // nil where nothing is kept here
-	clock Clock
-	url   string // where it answers, for programs on this machine
+	// What start opens, in its order. Parts a role does not need stay nil.
+	lock       *Lock // nil where nothing is kept here
+	clock      Clock
+	rules      *rules
+	metrics    *prometheus.Registry
+	stream     *stream.Log
+	store      *store.Store
+	objectives *slo.Evaluator
+	pulse      *pulse
+	engine     *restable
+	pages      *web.Server
+	news       news
+
+	// Where it answers, once started.
+	url, otlpGRPC, otlpHTTP string
 
 	mu      sync.Mutex
 	undo    []undo // what Stop does, last first
@@ -55,7 +77,10 @@ func New(o Options) (*App, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &App{settings: o.Settings, version: o.Version, log: o.Log, fatal: make(chan error, 1)}, nil
+	return &App{
+		settings: o.Settings, version: o.Version, log: o.Log, slackAPI: o.SlackAPI,
+		metrics: newRegistry(), fatal: make(chan error, 1),
+	}, nil
 }
 
 // Start opens every part, in the way of the data backwards, and returns when the
@@ -66,6 +91,9 @@ func (a *App) Start(ctx context.Context) error {
 	}
 	return nil
 }
+
+// URL is where the instance answers once started, for programs on this machine.
+func (a *App) URL() string { return a.url }
 
 // Wait blocks until ctx ends or a part fails, then stops the instance in good
 // order.
@@ -108,29 +136,19 @@ func (a *App) onStop(name string, stop func(context.Context) error) {
 	a.undo = append(a.undo, undo{name, stop})
 }
 
+// errStuck is returned for a part that was asked to end and does not.
+var errStuck = errors.New("it does not end")
+
 // goRun runs a part until Stop, which ends its context and waits for it. An
 // error that is not the end of its context ends the instance.
-func (a *App) goRun(name string, run func(context.Context) error) {
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		err := run(ctx)
-		if err == nil || ctx.Err() != nil {
-			return
-		}
+func (a *App) goRun(name string, run func(context.Context) error) *restable {
+	r := &restable{run: run, failed: func(err error) {
 		select {
 		case a.fatal <- fmt.Errorf("%s: %w", name, err):
-		default:
+		default: // another one came first
 		}
-	}()
-	a.onStop(name, func(patience context.Context) error {
-		cancel()
-		select {
-		case <-done:
-			return nil
-		case <-patience.Done():
-			return errors.New("it does not end")
-		}
-	})
+	}}
+	r.start()
+	a.onStop(name, r.stop)
+	return r
 }

@@ -2,62 +2,90 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/stocktrace/stocktrace/internal/store"
 )
 
-// OpenData opens the data directory, which no instance uses, for one command:
-// the API without a network.
-func OpenData(_ context.Context, _ *Settings) (http.Handler, func() error, error) {
-	return nil, nil, errors.New("the data directory cannot be opened yet")
-}
-
-// VerifyReport is what a recomputation found.
-type VerifyReport struct {
-	Records     int          `json:"records"`
-	Lifecycles  int          `json:"lifecycles"`
-	Findings    int          `json:"findings"`
-	Count       int          `json:"count"` // differences, also those not listed
-	Differences []Difference `json:"differences"`
-}
-
-// Difference is one thing stored otherwise than computed.
-type Difference struct {
-	Where    string `json:"where"`
-	Stored   string `json:"stored"`
-	Computed string `json:"computed"`
-}
-
-// BackupRequest asks an instance for a backup.
-type BackupRequest struct {
-	Dir string `json:"dir"` // absolute, on the instance's machine; must not exist
-}
-
-// BackupReport says what is in a backup.
-type BackupReport struct {
-	Events   uint64 `json:"events"`
-	Messages uint64 `json:"messages"`
-}
-
-// Restore puts a backup into the data directory, which must be empty.
-func Restore(_ context.Context, _ *Settings, _ string) (BackupReport, error) {
-	return BackupReport{}, errors.New("restoring does not work yet")
-}
-
-// Check reads every file the settings name and returns what is well.
-func Check(s *Settings) ([]string, error) {
-	var lines []string
-	if s.Locations != "" {
-		locations, err := LoadLocations(s.Locations)
-		if err != nil {
-			return lines, err
-		}
-		lines = append(lines, plural(len(locations), "location", "locations")+" in "+s.Locations)
+// OpenData opens the data directory, or the ClickHouse server, of an instance
+// that does not run, for one command: the API without a network. closeData ends
+// it.
+func OpenData(ctx context.Context, o Options) (_ http.Handler, closeData func() error, err error) {
+	a, err := New(o)
+	if err != nil {
+		return nil, nil, err
 	}
-	return lines, nil
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.Stop())
+		}
+	}()
+	s := a.settings
+	if a.rules, err = loadRules(s); err != nil {
+		return nil, nil, err
+	}
+	if a.clock, err = stoppedClock(s.DataDir); err != nil {
+		return nil, nil, err
+	}
+	if s.ClickHouseDSN == "" {
+		lock, err := LockDir(s.DataDir, "command")
+		if err != nil {
+			return nil, nil, err
+		}
+		a.onStop("lock", func(context.Context) error {
+			lock.Release()
+			return nil
+		})
+	}
+	st, err := openTables(ctx, s, store.Options{Logger: a.log})
+	if err != nil {
+		return nil, nil, err
+	}
+	a.store = st
+	a.onStop("tables", func(context.Context) error { return st.Close() })
+	if err := a.startObjectives(ctx); err != nil {
+		return nil, nil, err
+	}
+	// Who can open the directory needs no token.
+	open := *s
+	open.AuthToken = ""
+	a.settings = &open
+	mux := http.NewServeMux()
+	pages, err := a.pagesServer()
+	if err != nil {
+		return nil, nil, err
+	}
+	mux.Handle("/", pages)
+	a.admin(mux)
+	return mux, a.Stop, nil
 }
 
-// Simulate runs the simulated retailer against another instance.
-func Simulate(_ context.Context, _ Options, _ func(line string)) error {
-	return errors.New("the simulated retailer does not run yet")
+// stillClock is the clock of a directory nobody lives in.
+type stillClock time.Time
+
+func (c stillClock) Now() time.Time { return time.Time(c) }
+
+func (stillClock) After(d time.Duration) <-chan time.Time { return time.After(d) }
+
+// stoppedClock returns the clock of a data directory without moving it: the real
+// one, or the simulated instant at which it stopped.
+func stoppedClock(dir string) (Clock, error) {
+	text, err := os.ReadFile(filepath.Join(dir, clockFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return RealClock{}, nil
+	}
+	var state clockState
+	if err == nil {
+		err = json.Unmarshal(text, &state)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the simulated clock: %w", err)
+	}
+	return stillClock(state.Now.UTC()), nil
 }

@@ -53,7 +53,7 @@ func LockDir(dir, command string) (*Lock, error) {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return nil, fmt.Errorf("create data directory: %w", err)
 	}
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o640)
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the data directory's lock: %w", err)
 	}
@@ -110,7 +110,7 @@ func HolderOf(dir string) (_ Holder, ok bool, err error) {
 	if err != nil {
 		return Holder{}, false, fmt.Errorf("open the data directory's lock: %w", err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	if err := flock(f, syscall.LOCK_SH|syscall.LOCK_NB); err == nil {
 		return Holder{}, false, nil
 	} else if !errors.Is(err, syscall.EWOULDBLOCK) {

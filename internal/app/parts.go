@@ -2,18 +2,51 @@ package app
 
 import (
 	"context"
-	"fmt"
-	"net"
-	"net/http"
-	"time"
 )
 
-// start opens the parts one after the other. What each needs stands above it.
+// start opens the parts one after the other, the way of the data backwards.
 func (a *App) start(ctx context.Context) error {
-	if err := a.startDirectory(ctx); err != nil {
+	steps := []struct {
+		needed bool
+		start  func(context.Context) error
+	}{
+		{true, a.startRules},
+		{true, a.startDirectory},
+		{true, a.startLog},
+		{a.settings.tables(), a.startTables},
+		{a.settings.tables(), a.startObjectives},
+		{true, a.startPulse},
+		{a.settings.Has(RoleEngine), a.startEngine},
+		{true, a.startServer},
+		{a.settings.Has(RoleCollector), a.startCollector},
+		{a.settings.Simulate, a.startRetailer},
+	}
+	for _, s := range steps {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if !s.needed {
+			continue
+		}
+		if err := s.start(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// startRules reads what the retailer declared. A simulated retailer declares
+// its own stores, unless a file says otherwise.
+func (a *App) startRules(context.Context) error {
+	r, err := loadRules(a.settings)
+	if err != nil {
 		return err
 	}
-	return a.startServer(ctx)
+	a.rules = r
+	if a.settings.Simulate && a.settings.Locations == "" {
+		a.rules.locations, err = SimulatedLocations(a.settings)
+	}
+	return err
 }
 
 // startDirectory takes the data directory and opens its clock.
@@ -46,41 +79,10 @@ func (a *App) startDirectory(ctx context.Context) error {
 	return nil
 }
 
-// startServer serves pages, API, events and health on one address.
-func (a *App) startServer(ctx context.Context) error {
-	ln, err := listen(ctx, a.settings.listeners()[0])
-	if err != nil {
-		return err
-	}
-	a.url = "http://" + reachable(ln.Addr())
-	srv := &http.Server{Handler: a.routes(), ReadHeaderTimeout: 10 * time.Second}
-	a.goRun("server", func(context.Context) error {
-		if err := srv.Serve(ln); err != http.ErrServerClosed {
-			return err
-		}
-		return nil
-	})
-	a.onStop("requests", srv.Shutdown)
-	if a.lock != nil {
-		return a.lock.Announce(a.url)
-	}
+func (a *App) startPulse(ctx context.Context) error {
+	a.pulse = &pulse{log: a.stream, tables: a.store, clock: a.clock}
+	a.pulse.feel(ctx)
+	a.pulse.register(a.metrics)
+	a.goRun("pulse", a.pulse.run)
 	return nil
-}
-
-// reachable is an address as a program on this machine reaches it: 0.0.0.0 and
-// :: stand for every address of it.
-func reachable(addr net.Addr) string {
-	host, port, err := net.SplitHostPort(addr.String())
-	if err != nil {
-		return addr.String()
-	}
-	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
-		host = "127.0.0.1"
-	}
-	return net.JoinHostPort(host, port)
-}
-
-// Welcome returns the lines a person wants to see once the instance runs.
-func (a *App) Welcome() []string {
-	return []string{fmt.Sprintf("stocktrace %s  %s", a.version, a.url)}
 }

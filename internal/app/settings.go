@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/stocktrace/stocktrace/internal/estate"
 )
 
 // Role is a part of the data's way that one process takes.
@@ -40,9 +42,11 @@ type Settings struct {
 	ClickHouseDSN string // empty: embedded
 	LibCHDB       string // path of libchdb.so; empty: looked for
 	Roles         []Role
-	Partitions    int
+	Partitions    int // 0: the log's own
 
 	Locations       string // file; empty: none declared
+	Workflows       string // file or folder; empty: those that come with stocktrace
+	Objectives      string // file or folder; empty: those that come with stocktrace
 	CollectorConfig string // file; empty: the built-in Collector configuration
 
 	AuthToken string
@@ -74,9 +78,9 @@ type Settings struct {
 // Simulation says what the simulated retailer does.
 type Simulation struct {
 	Stores  int
-	Rate    float64 // sales per second of simulated time at full trade
+	Rate    float64 // sales per second of simulated time, averaged over a week
 	Seed    uint64
-	Faults  string // preset: default, none or heavy
+	Faults  estate.Faults
 	Baskets string // file of real baskets; empty: generated ones
 	Truth   string // file the truth is written to, NDJSON
 	Acked   string // file of acknowledged record ids, NDJSON
@@ -87,8 +91,11 @@ type Simulation struct {
 
 // Embedded reports whether the instance keeps anything in its data directory.
 func (s *Settings) Embedded() bool {
-	return s.NATSURL == "" || s.ClickHouseDSN == "" || s.Simulate
+	return s.NATSURL == "" || s.ClickHouseDSN == "" && s.tables() || s.Simulate
 }
+
+// tables reports whether the process reads or writes tables at all.
+func (s *Settings) tables() bool { return s.Has(RoleEngine) || s.Has(RoleWeb) }
 
 // Has reports whether the process takes the role.
 func (s *Settings) Has(r Role) bool { return slices.Contains(s.Roles, r) }
@@ -200,6 +207,13 @@ var settings = []Setting{
 		Usage: "stores with region, zone, opening hours and owner (YAML); without it every location is always open, in UTC",
 		set:   text(func(s *Settings) *string { return &s.Locations })},
 
+	{Name: "workflows", Kind: Path, Placeholder: "FILE", Group: GroupRetailer,
+		Usage: "workflows of your own (YAML file, or folder of them); one named like a built-in one replaces it",
+		set:   text(func(s *Settings) *string { return &s.Workflows })},
+	{Name: "objectives", Kind: Path, Placeholder: "FILE", Group: GroupRetailer,
+		Usage: "objectives of your own (OpenSLO file, or folder of them) instead of the built-in one",
+		set:   text(func(s *Settings) *string { return &s.Objectives })},
+
 	{Name: "slack-token", Placeholder: "TOKEN", Group: GroupAlerts, Secret: true,
 		Usage: "a bot token with chat:write, and channels:history to find its own messages again",
 		set:   text(func(s *Settings) *string { return &s.SlackToken })},
@@ -230,8 +244,8 @@ var settings = []Setting{
 	{Name: "stores", Default: "600", Placeholder: "N", Group: GroupSimulate,
 		Usage: "how many stores it has",
 		set:   integer(func(s *Settings) *int { return &s.Simulation.Stores }, 1, 9999)},
-	{Name: "rate", Default: "2", Placeholder: "SALES", Group: GroupSimulate,
-		Usage: "sales per simulated second while all stores trade",
+	{Name: "rate", Default: "5", Placeholder: "SALES", Group: GroupSimulate,
+		Usage: "sales per simulated second, on average over a week",
 		set: func(s *Settings, v string) (err error) {
 			if s.Simulation.Rate, err = number(v); err != nil {
 				return err
@@ -251,8 +265,13 @@ var settings = []Setting{
 			return nil
 		}},
 	{Name: "faults", Default: "default", Placeholder: "PRESET", Group: GroupSimulate,
-		Usage: "what goes wrong: default, none or heavy",
-		set:   oneOf(func(s *Settings) *string { return &s.Simulation.Faults }, "default", "none", "heavy")},
+		Usage: "what goes wrong: default, none or heavy, and single rates over it: none,posted_twice=0.02",
+		set: func(s *Settings, v string) (err error) {
+			if s.Simulation.Faults, err = estate.ParseFaults(v); err != nil {
+				return errors.New(strings.TrimPrefix(err.Error(), "faults: "))
+			}
+			return nil
+		}},
 	{Name: "baskets", Kind: Path, Placeholder: "FILE", Group: GroupSimulate,
 		Usage: "sell these baskets (the UCI Online Retail columns, .csv or .csv.gz) instead of made-up ones",
 		set:   text(func(s *Settings) *string { return &s.Simulation.Baskets })},
@@ -279,11 +298,17 @@ var settings = []Setting{
 		Usage: "a NATS server or cluster with JetStream, instead of the embedded one",
 		set:   text(func(s *Settings) *string { return &s.NATSURL })},
 	{Name: "clickhouse-dsn", Placeholder: "DSN", Group: GroupOutside, Secret: true,
-		Usage: "a ClickHouse server or cluster, instead of the embedded engine: clickhouse://user:password@host:9000/stocktrace",
+		Usage: "a ClickHouse server or cluster, instead of the embedded engine, by its HTTP interface: http://user@host:8123/stocktrace",
 		set:   text(func(s *Settings) *string { return &s.ClickHouseDSN })},
-	{Name: "partitions", Default: "8", Placeholder: "N", Group: GroupOutside,
-		Usage: "partitions of the log; fixed when the log is created",
-		set:   integer(func(s *Settings) *int { return &s.Partitions }, 1, 256)},
+	{Name: "partitions", Placeholder: "N", Group: GroupOutside,
+		Usage: "partitions of a new log (default: 8); one that exists keeps its own and refuses another number",
+		set: func(s *Settings, v string) error {
+			if v == "" {
+				s.Partitions = 0
+				return nil
+			}
+			return integer(func(s *Settings) *int { return &s.Partitions }, 1, 256)(s, v)
+		}},
 	{Name: "libchdb", Kind: Path, Placeholder: "FILE", Group: GroupOutside,
 		Usage: "the embedded ClickHouse library, where it is not found beside the program or in node_modules",
 		set:   text(func(s *Settings) *string { return &s.LibCHDB })},
@@ -443,15 +468,11 @@ func (s *Settings) Validate() error {
 		}
 	}
 	if len(s.Roles) < len(Roles) {
-		for _, name := range []string{"nats-url", "clickhouse-dsn"} {
-			value := s.NATSURL
-			if name == "clickhouse-dsn" {
-				value = s.ClickHouseDSN
-			}
-			if value == "" {
-				errs = append(errs, fmt.Errorf("%s: a process that takes only some roles shares its log and tables with others: set --%s",
-					s.where("role"), name))
-			}
+		if s.NATSURL == "" {
+			errs = append(errs, fmt.Errorf("%s: a process that takes only some roles shares its log with others: set --nats-url", s.where("role")))
+		}
+		if s.ClickHouseDSN == "" && s.tables() {
+			errs = append(errs, fmt.Errorf("%s: a process that takes only some roles shares its tables with others: set --clickhouse-dsn", s.where("role")))
 		}
 	}
 	if (s.SlackToken == "") != (s.SlackChannel == "") {

@@ -1,9 +1,6 @@
 package cli
 
-import (
-	"encoding/json"
-	"time"
-)
+import "time"
 
 // The API's answers, as far as the terminal shows them (docs/contract/api.md).
 
@@ -13,23 +10,28 @@ type list[T any] struct {
 }
 
 type lifecycle struct {
-	CorrelationID string            `json:"correlation_id"`
-	Workflow      string            `json:"workflow"`
-	State         string            `json:"state"`
-	Verdict       string            `json:"verdict"`
-	Sentence      string            `json:"sentence"`
-	Location      string            `json:"location"`
-	Region        string            `json:"region"`
-	Register      string            `json:"register"`
-	BusinessDate  string            `json:"business_date"`
-	Owner         string            `json:"owner"`
-	StartedAt     time.Time         `json:"started_at"`
-	UpdatedAt     time.Time         `json:"updated_at"`
-	Keys          map[string]values `json:"keys"`
-	Steps         []step            `json:"steps"`
-	Lines         []line            `json:"lines"`
-	Findings      []finding         `json:"findings"`
-	PostedBy      string            `json:"posted_by"`
+	CorrelationID string    `json:"correlation_id"`
+	Workflow      string    `json:"workflow"`
+	State         string    `json:"state"`
+	Verdict       string    `json:"verdict"`
+	Sentence      string    `json:"sentence"`
+	Location      string    `json:"location"`
+	Region        string    `json:"region"`
+	Register      string    `json:"register"`
+	BusinessDate  string    `json:"business_date"`
+	Owner         string    `json:"owner"`
+	StartedAt     time.Time `json:"started_at"`
+	UpdatedAt     time.Time `json:"updated_at"`
+	AllKeys       []key     `json:"all_keys"`
+	Steps         []step    `json:"steps"`
+	Lines         []line    `json:"lines"`
+	Findings      []finding `json:"findings"`
+	PostedBy      string    `json:"posted_by"`
+}
+
+type key struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
 }
 
 type step struct {
@@ -84,6 +86,28 @@ type finding struct {
 	Action        string     `json:"action"`
 }
 
+// group is findings of one cause.
+type group struct {
+	ID          string     `json:"id"`
+	Kind        string     `json:"kind"`
+	Cause       string     `json:"cause"`
+	Severity    string     `json:"severity"`
+	Title       string     `json:"title"`
+	Sentence    string     `json:"sentence"`
+	System      string     `json:"system"`
+	Step        string     `json:"step"`
+	Value       string     `json:"value"`
+	Owner       string     `json:"owner"`
+	Count       int        `json:"count"`
+	Open        int        `json:"open"`
+	Locations   int        `json:"locations"`
+	Regions     []string   `json:"regions"`
+	Units       []quantity `json:"units"`
+	Values      []amount   `json:"values"`
+	FirstOpened time.Time  `json:"first_opened_at"`
+	LastClosed  *time.Time `json:"last_closed_at"`
+}
+
 type quantity struct {
 	UOM      string `json:"uom"`
 	Quantity string `json:"quantity"`
@@ -93,17 +117,4 @@ type amount struct {
 	Currency string `json:"currency"`
 	Basis    string `json:"basis"`
 	Amount   string `json:"amount"`
-}
-
-// values is what one key name stands for: the API writes one value as text,
-// several as a list.
-type values []string
-
-func (v *values) UnmarshalJSON(text []byte) error {
-	var one string
-	if json.Unmarshal(text, &one) == nil {
-		*v = values{one}
-		return nil
-	}
-	return json.Unmarshal(text, (*[]string)(v))
 }

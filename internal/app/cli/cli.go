@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -34,6 +35,9 @@ type Program struct {
 	Stderr  io.Writer
 	// Version is the build's, printed by `stocktrace version`.
 	Version string
+	// Zone and Now are how times are shown; nil means this machine's.
+	Zone *time.Location
+	Now  func() time.Time
 }
 
 // Main runs the command line of this process and returns its exit code. The
@@ -57,7 +61,7 @@ func Main(version string) int {
 // Run runs the command and returns its exit code.
 func (p *Program) Run(ctx context.Context) int {
 	root := p.root()
-	root.SetArgs(p.Args)
+	root.SetArgs(append([]string{}, p.Args...)) // nil would mean this process's own
 	root.SetOut(p.Stdout)
 	root.SetErr(p.Stderr)
 	switch err := root.ExecuteContext(ctx); {
@@ -74,6 +78,7 @@ func (p *Program) Run(ctx context.Context) int {
 }
 
 func (p *Program) root() *cobra.Command {
+	cobra.EnableCommandSorting = false // help lists them as a person meets them
 	root := &cobra.Command{
 		Use:   "stocktrace",
 		Short: "a control tower for inventory events in retail",
@@ -94,7 +99,6 @@ Try it with nothing else installed:
 		},
 	}
 	root.SetHelpFunc(help)
-	root.SetHelpCommand(&cobra.Command{Hidden: true, Use: "no-help"})
 	root.SetFlagErrorFunc(flagError)
 	root.AddGroup(
 		&cobra.Group{ID: "run", Title: "Run"},
@@ -114,9 +118,12 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	cmd.SuggestionsMinimumDistance = 3
-	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		return fmt.Errorf("unknown command %q; did you mean `stocktrace %s`?", args[0], near[0])
+	var names []string
+	for _, c := range cmd.Commands() {
+		names = append(names, c.Name())
+	}
+	if near, slip := app.Nearest(args[0], names); slip {
+		return fmt.Errorf("unknown command %q; did you mean `stocktrace %s`?", args[0], near)
 	}
 	return fmt.Errorf("unknown command %q; `stocktrace --help` lists them", args[0])
 }

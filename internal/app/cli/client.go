@@ -38,7 +38,7 @@ func (e *errNothing) Error() string {
 // connect finds whom to ask: --server where it was given; else the instance that
 // uses the data directory; else the default address, unless another directory
 // was asked for; else the data directory itself.
-func connect(ctx context.Context, s *app.Settings) (*client, error) {
+func (p *Program) connect(ctx context.Context, s *app.Settings) (*client, error) {
 	c := &client{base: s.Server, token: s.AuthToken, http: &http.Client{}, close: func() error { return nil }}
 	if where, given := s.Given("server"); given {
 		if err := c.ping(ctx); err != nil {
@@ -65,7 +65,7 @@ func connect(ctx context.Context, s *app.Settings) (*client, error) {
 			return nil, &errNothing{server: s.Server, dir: s.DataDir}
 		}
 	}
-	handler, closeData, err := app.OpenData(ctx, s)
+	handler, closeData, err := app.OpenData(ctx, p.options(s))
 	if err != nil {
 		return nil, err
 	}
@@ -91,6 +91,18 @@ func (c *client) ping(ctx context.Context) error {
 		return err
 	}
 	return res.Body.Close()
+}
+
+// now is the time on the instance's clock, which a simulated retailer may run
+// ahead; here's where it does not say.
+func (c *client) now(ctx context.Context, here time.Time) time.Time {
+	var status struct {
+		Now time.Time `json:"now"`
+	}
+	if _, err := c.get(ctx, "/api/v1/status", nil, &status); err != nil || status.Now.IsZero() {
+		return here
+	}
+	return status.Now
 }
 
 // inProcess serves requests by a handler of this process.

@@ -28,13 +28,13 @@ func (p *Program) findings() *cobra.Command {
 		Use:     "findings [flags]",
 		GroupID: "ask",
 		Short:   "what is wrong now, by cause",
-		Long: `Lists open findings. One cause with many members is one line with its count;
---group shows the members.`,
+		Long: `Lists what is wrong, worst first: one line for each cause, however many sales it
+holds up. --members, or --group with the id at the end of a line, lists the sales.`,
 		Example: `
-  stocktrace findings                                  everything open
+  stocktrace findings                                  every cause with something open
   stocktrace findings --kind missing_step --region south
-  stocktrace findings --group g-1f2e                   the members of one line
-  stocktrace findings --state any -o json --limit 1000`,
+  stocktrace findings --group 5be1c0d2f3a4             the sales behind one line
+  stocktrace findings --members --state any -o json --limit 1000`,
 		Args: exactly(0, "findings takes filters as flags, like --kind missing_step; to look one transaction up: stocktrace trace KEY"),
 	}
 	cmd.Flags().SortFlags = false
@@ -44,10 +44,15 @@ func (p *Program) findings() *cobra.Command {
 			def = "open"
 		}
 		cmd.Flags().String(f.name, def, f.usage)
+	}
+	members := cmd.Flags().Bool("members", false, "list the sales instead of the causes")
+	limit := cmd.Flags().Int("limit", 50, "how many lines at most")
+	for _, name := range []string{"members", "limit"} {
+		cmd.Flags().Lookup(name).Annotations = map[string][]string{groupOf: {"Filter"}}
+	}
+	for _, f := range findingFilters {
 		cmd.Flags().Lookup(f.name).Annotations = map[string][]string{groupOf: {"Filter"}}
 	}
-	limit := cmd.Flags().Int("limit", 50, "how many lines at most")
-	cmd.Flags().Lookup("limit").Annotations = map[string][]string{groupOf: {"Filter"}}
 	addSettings(cmd, app.GroupClient)
 	addClientSettings(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -58,54 +63,97 @@ func (p *Program) findings() *cobra.Command {
 			}
 		}
 		return p.ask(cmd, func(c *client, s *app.Settings, scr *screen) error {
-			var found list[finding]
-			text, err := c.get(cmd.Context(), "/api/v1/findings", query, &found)
-			if err != nil {
-				return err
+			if *members || query.Has("group") {
+				query.Set("groups", "without")
+				return show(cmd, c, s, scr, "/api/v1/findings", query, scr.findings)
 			}
-			if s.Output == "json" {
-				scr.printf("%s\n", strings.TrimRight(string(text), "\n"))
-				return nil
-			}
-			scr.findings(found)
-			return nil
+			return show(cmd, c, s, scr, "/api/v1/findings/groups", query, scr.groups)
 		})
 	}
 	return cmd
 }
 
-func (s *screen) findings(found list[finding]) {
+// show asks for a list and draws it, or hands it on as it is.
+func show[T any](cmd *cobra.Command, c *client, s *app.Settings, scr *screen, path string, query url.Values, draw func(list[T])) error {
+	var found list[T]
+	text, err := c.get(cmd.Context(), path, query, &found)
+	if err != nil {
+		return err
+	}
+	if s.Output == "json" {
+		scr.printf("%s\n", strings.TrimRight(string(text), "\n"))
+		return nil
+	}
+	draw(found)
+	return nil
+}
+
+const nothingWrong = "Nothing is wrong, as far as the evidence reaches. `stocktrace report` says how far that is.\n"
+
+func (s *screen) groups(found list[group]) {
 	if len(found.Items) == 0 {
-		s.printf("No finding matches. All promises that are due have been kept, as far as the evidence reaches.\n")
+		s.printf(nothingWrong)
 		return
 	}
 	rows := [][]cell{{
-		{text: "COUNT", style: dim, right: true}, {text: "WHAT", style: dim}, {text: "WHERE", style: dim},
-		{text: "OPEN FOR", style: dim, right: true}, {text: "AT RISK", style: dim, right: true}, {text: "OWNER", style: dim}, {text: "TRACE, OR GROUP", style: dim},
+		{text: "OPEN", style: dim, right: true}, {text: "WHAT", style: dim}, {text: "WHY", style: dim}, {text: "WHERE", style: dim},
+		{text: "SINCE", style: dim, right: true}, {text: "AT RISK", style: dim, right: true}, {text: "OWNER", style: dim}, {text: "GROUP", style: dim},
+	}}
+	for _, g := range found.Items {
+		where := strings.Join(g.Regions, ", ")
+		if g.Locations > 0 {
+			where = strings.Join(nonEmpty(plural(g.Locations, "store", "stores"), where), ", ")
+		}
+		rows = append(rows, []cell{
+			{text: strconv.Itoa(g.Open), right: true},
+			{text: cmp.Or(g.Title, g.Kind), style: severityStyle(g.Severity)},
+			{text: strings.Join(nonEmpty(words(g.Cause), g.Value), " ")},
+			{text: where},
+			{text: s.age(g.FirstOpened), right: true},
+			{text: atRisk(g.Values, g.Units), right: true},
+			{text: g.Owner},
+			{text: g.ID, style: dim},
+		})
+	}
+	s.table(rows)
+	s.more(found.Next)
+}
+
+func (s *screen) more(next string) {
+	if next != "" {
+		s.printf("\nThere are more; --limit shows up to 1000.\n")
+	}
+}
+
+// words writes an identifier of the contract as a person reads it.
+func words(name string) string { return strings.ReplaceAll(name, "_", " ") }
+
+func (s *screen) findings(found list[finding]) {
+	if len(found.Items) == 0 {
+		s.printf(nothingWrong)
+		return
+	}
+	rows := [][]cell{{
+		{text: "WHAT", style: dim}, {text: "WHY", style: dim}, {text: "STORE", style: dim}, {text: "OPEN FOR", style: dim, right: true},
+		{text: "AT RISK", style: dim, right: true}, {text: "OWNER", style: dim}, {text: "TRACE", style: dim},
 	}}
 	for _, f := range found.Items {
 		open := s.age(f.OpenedAt)
 		if f.State == "closed" {
 			open = cmp.Or(f.Resolution, "closed")
 		}
-		id := f.CorrelationID
-		if id == "" {
-			id = cmp.Or(f.Group, f.ID)
-		}
 		rows = append(rows, []cell{
-			{text: strconv.Itoa(max(1, f.Count)), right: true},
 			{text: cmp.Or(f.Title, f.Kind), style: severityStyle(f.Severity)},
-			{text: strings.Join(nonEmpty(f.System, f.Location), " ")},
+			{text: words(f.Cause)},
+			{text: f.Location},
 			{text: open, right: true},
 			{text: atRisk(f.Values, f.Units), right: true},
 			{text: f.Owner},
-			{text: id, style: dim},
+			{text: cmp.Or(f.CorrelationID, f.System+" feed"), style: dim},
 		})
 	}
 	s.table(rows)
-	if found.Next != "" {
-		s.printf("\nThere are more; --limit shows up to 1000.\n")
-	}
+	s.more(found.Next)
 }
 
 // atRisk writes money where it is known, goods where it is not; sums over

@@ -90,7 +90,10 @@ func flagName(f *pflag.Flag) string {
 		switch f.Value.Type() {
 		case "bool":
 		case "string":
-			name += " " + strings.ToUpper(strings.TrimSuffix(f.Name, "s"))
+			if f.Name == "config" || f.Name == "write-locations" {
+				return name + " FILE"
+			}
+			name += " " + strings.ToUpper(f.Name)
 		default:
 			name += " N"
 		}

@@ -61,15 +61,15 @@ Exits 0 where there is no difference, 1 where there is one, 2 where it could not
 }
 
 func (s *screen) verifyReport(r *app.VerifyReport) {
+	extent := fmt.Sprintf("%s, %s and %s", plural(r.Records, "event", "events"),
+		plural(r.Lifecycles, "lifecycle", "lifecycles"), plural(r.Findings, "finding", "findings"))
 	if len(r.Differences) == 0 {
-		s.printf("%s %d events, %d lifecycles and %d findings: recomputed from the raw events, no difference.\n",
-			s.in(green, "✓"), r.Records, r.Lifecycles, r.Findings)
+		s.printf("%s %s: recomputed from the raw events, no difference.\n", s.in(green, "✓"), extent)
 		return
 	}
-	s.printf("%s %s in %d events, %d lifecycles and %d findings:\n\n", s.in(red, "✗"),
-		plural(r.Count, "difference", "differences"), r.Records, r.Lifecycles, r.Findings)
+	s.printf("%s %s in %s:\n\n", s.in(red, "✗"), plural(r.Count, "difference", "differences"), extent)
 	for _, d := range r.Differences {
-		s.printf("  %s\n    stored    %s\n    computed  %s\n", s.in(bold, d.Where), s.in(red, d.Stored), s.in(green, d.Computed))
+		s.printf("  %s %s %s\n", d.What, s.in(bold, d.ID), d.Detail)
 	}
 	if more := r.Count - len(r.Differences); more > 0 {
 		s.printf("\n  and %d more\n", more)
@@ -92,7 +92,7 @@ line. Exits 0 where all is well, 1 where something is not.`,
 			if err == nil {
 				err = s.Validate()
 			}
-			scr := newScreen(p.Stdout, p.Environ)
+			scr := p.screen()
 			if err == nil {
 				var lines []string
 				lines, err = app.Check(s)
@@ -174,11 +174,11 @@ afterwards; it goes on where the backup was taken. ` + "`stocktrace verify`" + `
 			if err != nil {
 				return fmt.Errorf("find the working directory: %w", err)
 			}
-			r, err := app.Restore(cmd.Context(), s, dir)
+			r, err := app.Restore(cmd.Context(), p.options(s), dir)
 			if err != nil {
 				return err
 			}
-			return p.say(s, newScreen(p.Stdout, p.Environ), r, fmt.Sprintf("Restored %s into %s: %d events in the tables, %s in the log.",
+			return p.say(s, p.screen(), r, fmt.Sprintf("Restored %s into %s: %d events in the tables, %s in the log.",
 				dir, s.DataDir, r.Events, plural(int(r.Messages), "message", "messages")))
 		},
 	}
@@ -214,7 +214,7 @@ func (p *Program) version() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return p.say(s, newScreen(p.Stdout, p.Environ),
+			return p.say(s, p.screen(),
 				map[string]string{"version": p.Version, "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH},
 				fmt.Sprintf("stocktrace %s (%s, %s/%s)", p.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH))
 		},

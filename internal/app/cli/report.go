@@ -32,7 +32,7 @@ type objective struct {
 type burn struct {
 	Window string   `json:"window"`
 	Rate   *float64 `json:"rate"`
-	Limit  float64  `json:"limit"`
+	Firing bool     `json:"firing"`
 }
 
 type slice struct {
@@ -58,17 +58,7 @@ yet stand apart as unknown: neither kept nor broken.`,
 		Args: exactly(0, "report takes flags only; `stocktrace report --help` lists them"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return p.ask(cmd, func(c *client, s *app.Settings, scr *screen) error {
-				var found list[objective]
-				text, err := c.get(cmd.Context(), "/api/v1/objectives", nil, &found)
-				if err != nil {
-					return err
-				}
-				if s.Output == "json" {
-					scr.printf("%s\n", strings.TrimRight(string(text), "\n"))
-					return nil
-				}
-				scr.report(found.Items)
-				return nil
+				return show(cmd, c, s, scr, "/api/v1/objectives", nil, scr.report)
 			})
 		},
 	}
@@ -77,7 +67,8 @@ yet stand apart as unknown: neither kept nor broken.`,
 	return cmd
 }
 
-func (s *screen) report(objectives []objective) {
+func (s *screen) report(found list[objective]) {
+	objectives := found.Items
 	met := 0
 	for _, o := range objectives {
 		if o.BudgetLeft == nil || *o.BudgetLeft >= 0 {
@@ -101,12 +92,16 @@ func (s *screen) report(objectives []objective) {
 			s.in(dim, fmt.Sprintf("%d kept, %d broken, %d unknown, %d not due yet", o.Good, o.Bad, o.Unknown, o.Pending)))
 		var burns []string
 		for _, b := range o.Burns {
-			if b.Rate != nil {
-				burns = append(burns, fmt.Sprintf("%s %.1f×", b.Window, *b.Rate))
+			switch {
+			case b.Rate == nil:
+			case b.Firing:
+				burns = append(burns, s.in(red, fmt.Sprintf("%s %.1f× (alarm)", b.Window, *b.Rate)))
+			default:
+				burns = append(burns, s.in(dim, fmt.Sprintf("%s %.1f×", b.Window, *b.Rate)))
 			}
 		}
 		if len(burns) > 0 {
-			s.printf("  %s\n", s.in(dim, "burn: "+strings.Join(burns, ", ")))
+			s.printf("  %s%s\n", s.in(dim, "budget burns, by window: "), strings.Join(burns, s.in(dim, ", ")))
 		}
 		s.slices("REGION", o.Regions)
 		s.slices("WORST STORES", o.Stores)

@@ -20,12 +20,18 @@ type screen struct {
 	now    time.Time
 }
 
-func newScreen(w io.Writer, environ []string) *screen {
-	s := &screen{w: w, zone: time.Local, now: time.Now()}
-	if f, ok := w.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
+func (p *Program) screen() *screen {
+	s := &screen{w: p.Stdout, zone: p.Zone, now: time.Now()}
+	if s.zone == nil {
+		s.zone = time.Local
+	}
+	if p.Now != nil {
+		s.now = p.Now()
+	}
+	if f, ok := p.Stdout.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
 		s.colour = true
 	}
-	for _, entry := range environ {
+	for _, entry := range p.Environ {
 		name, value, _ := strings.Cut(entry, "=")
 		if (name == "NO_COLOR" && value != "") || (name == "TERM" && value == "dumb") {
 			s.colour = false
@@ -115,9 +121,17 @@ func duration(d time.Duration) string {
 		}
 		return fmt.Sprintf("%s%d min", sign, m)
 	case d < 24*time.Hour:
-		return fmt.Sprintf("%s%d h %02d min", sign, int(d/time.Hour), int(d%time.Hour/time.Minute))
+		h, m := int(d/time.Hour), int(d%time.Hour/time.Minute)
+		if m == 0 {
+			return fmt.Sprintf("%s%d h", sign, h)
+		}
+		return fmt.Sprintf("%s%d h %02d min", sign, h, m)
 	default:
-		return fmt.Sprintf("%s%d d %d h", sign, int(d/(24*time.Hour)), int(d%(24*time.Hour)/time.Hour))
+		days, h := int(d/(24*time.Hour)), int(d%(24*time.Hour)/time.Hour)
+		if h == 0 {
+			return fmt.Sprintf("%s%d d", sign, days)
+		}
+		return fmt.Sprintf("%s%d d %d h", sign, days, h)
 	}
 }
 

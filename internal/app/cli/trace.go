@@ -68,11 +68,15 @@ func (p *Program) ask(cmd *cobra.Command, f func(*client, *app.Settings, *screen
 	if err != nil {
 		return err
 	}
-	c, err := connect(cmd.Context(), s)
+	c, err := p.connect(cmd.Context(), s)
 	if err != nil {
 		return err
 	}
-	err = f(c, s, newScreen(p.Stdout, p.Environ))
+	scr := p.screen()
+	if p.Now == nil {
+		scr.now = c.now(cmd.Context(), scr.now)
+	}
+	err = f(c, s, scr)
 	return errors.Join(err, c.close())
 }
 
@@ -197,8 +201,10 @@ func (s *screen) steps(l *lifecycle) {
 			outcome.text += s.lateness(&st, l)
 		case st.Expected != nil && !*st.Expected:
 			mark.text, outcome.text = "·", "not owed"
-		case st.ExpectedBy != nil && !st.ExpectedBy.IsZero() && l.UpdatedAt.After(*st.ExpectedBy), overdue(l, &st):
-			mark.style, outcome = red, cell{text: "missing", style: red}
+		case st.ExpectedBy != nil && s.now.After(*st.ExpectedBy) && l.Verdict == "unconfirmed":
+			mark.style, outcome = yellow, cell{text: "not heard of yet", style: yellow}
+		case st.ExpectedBy != nil && s.now.After(*st.ExpectedBy):
+			mark.style, outcome = red, cell{text: "missing for " + s.age(*st.ExpectedBy), style: red}
 		}
 		name := cmp.Or(st.Title, strings.ReplaceAll(st.System+" "+st.Step, "_", " "))
 		if st.Attempt > 1 {
@@ -217,12 +223,6 @@ func (s *screen) steps(l *lifecycle) {
 		}
 	}
 	s.table(rows)
-}
-
-func overdue(l *lifecycle, st *step) bool {
-	return slices.ContainsFunc(l.Findings, func(f finding) bool {
-		return f.State == "open" && f.Kind == "missing_step" && f.System == st.System && f.Step == st.Step
-	})
 }
 
 func outcomeCells(outcome string) (mark, text cell) {
@@ -304,18 +304,18 @@ func severityStyle(severity string) style {
 }
 
 func (s *screen) keys(l *lifecycle) {
-	if len(l.Keys) == 0 {
+	if len(l.AllKeys) == 0 {
 		return
 	}
 	s.printf("\n  %s\n", s.in(dim, "KEYS"))
-	names := make([]string, 0, len(l.Keys))
-	for name := range l.Keys {
-		names = append(names, name)
-	}
-	slices.Sort(names)
 	var rows [][]cell
-	for _, name := range names {
-		rows = append(rows, []cell{{text: strings.ReplaceAll(name, "_", " ")}, {text: strings.Join(l.Keys[name], ", ")}})
+	for _, k := range l.AllKeys {
+		name := strings.ReplaceAll(k.Name, "_", " ")
+		if n := len(rows); n > 0 && rows[n-1][0].text == name {
+			rows[n-1][1].text += ", " + k.Value
+			continue
+		}
+		rows = append(rows, []cell{{text: name}, {text: k.Value}})
 	}
 	s.table(rows)
 }

@@ -1,0 +1,161 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/stocktrace/stocktrace/alerts"
+	"github.com/stocktrace/stocktrace/alerts/slack"
+	"github.com/stocktrace/stocktrace/alerts/webhook"
+	"github.com/stocktrace/stocktrace/internal/stream"
+	"github.com/stocktrace/stocktrace/inventory"
+	"github.com/stocktrace/stocktrace/lifecycle"
+	"github.com/stocktrace/stocktrace/slo"
+)
+
+const (
+	// keepLog is how old a message must be before it leaves the log, long after
+	// it is durable in the tables.
+	keepLog   = 24 * time.Hour
+	trimEvery = 10 * time.Minute
+)
+
+// startEngine owns this process's share of the partitions, and, where it leads,
+// the duties that exist once: alerts, the quarantine's way into the tables, and
+// trimming the log.
+func (a *App) startEngine(context.Context) error {
+	engine := lifecycle.NewEngine(lifecycle.EngineOptions{
+		Log: a.stream, Store: a.store, Board: a.stream.Board(), Clock: a.clock,
+		Rules:      lifecycle.NewRules(a.rules.workflows, a.rules.locations),
+		Quarantine: a.stream.Publisher().Quarantine,
+		Logger:     a.log.With("part", "engine"),
+		Changed:    func(int, int) { a.news.ring() },
+	})
+	leases := a.stream.Leases(stream.LeaseOptions{})
+	a.goRun("facts", engine.Run)
+	a.engine = a.goRun("engine", func(ctx context.Context) error { return leases.Run(ctx, engine.Own) })
+	a.goRun("quarantine", func(ctx context.Context) error {
+		return leases.Lead(ctx, "quarantine", func(ctx context.Context, _ uint64) error { return a.keepQuarantine(ctx) })
+	})
+	a.goRun("trim", func(ctx context.Context) error {
+		return leases.Lead(ctx, "trim", func(ctx context.Context, _ uint64) error { return a.trim(ctx) })
+	})
+	return a.startAlerts(leases)
+}
+
+func (a *App) startAlerts(leases *stream.Leases) error {
+	s := a.settings
+	var receivers []alerts.Receiver
+	if s.SlackToken != "" {
+		r, err := slack.New(slack.Options{Token: s.SlackToken, Channel: s.SlackChannel, APIURL: a.slackAPI})
+		if err != nil {
+			return err
+		}
+		receivers = append(receivers, r)
+	}
+	if s.WebhookURL != "" {
+		r, err := webhook.New(webhook.Options{URL: s.WebhookURL, PublicURL: s.PublicURL})
+		if err != nil {
+			return err
+		}
+		receivers = append(receivers, r)
+	}
+	manager, err := alerts.NewManager(alerts.Options{
+		Source: a.store, Objectives: a.objectives, Store: a.store, Receivers: receivers, Rules: alerts.DefaultRules(),
+		PublicURL: s.PublicURL, Clock: a.clock, Log: a.log.With("part", "alerts"),
+	})
+	if err != nil {
+		return fmt.Errorf("alerts: %w", err)
+	}
+	a.goRun("alerts", func(ctx context.Context) error { return leases.Lead(ctx, "alerts", manager.Run) })
+	return nil
+}
+
+// startObjectives makes what engine and pages both ask for promises.
+func (a *App) startObjectives(context.Context) error {
+	e, err := slo.NewEvaluator(slo.Options{
+		Source: a.store, Objectives: a.rules.objectives, Workflows: a.rules.workflows, Clock: a.clock,
+	})
+	if err != nil {
+		return err
+	}
+	a.objectives = e
+	return nil
+}
+
+// keepQuarantine brings what could not be read from the log into the tables.
+func (a *App) keepQuarantine(ctx context.Context) error {
+	r, err := a.stream.QuarantineReader(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = r.Close() }()
+	for ctx.Err() == nil {
+		messages, err := r.Fetch(ctx, 100, time.Second)
+		var done uint64
+		var items []inventory.Quarantined
+		if poison, ok := errors.AsType[*lifecycle.PoisonError](err); ok {
+			// Quarantine that cannot be read is quarantined as it is.
+			items = []inventory.Quarantined{unreadable(poison, a.clock.Now())}
+			done = poison.Position
+		} else if err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+		for _, m := range messages {
+			items = append(items, m.Items...)
+			done = m.Position
+		}
+		if len(items) == 0 {
+			continue
+		}
+		if err := a.store.WriteQuarantine(ctx, items); err != nil {
+			return fmt.Errorf("store quarantine: %w", err)
+		}
+		if err := r.Ack(ctx, done); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unreadable is a message of the quarantine's own log that cannot be decoded.
+func unreadable(p *lifecycle.PoisonError, now time.Time) inventory.Quarantined {
+	return inventory.Quarantined{
+		ID:         fmt.Sprintf("poison-%d-%d", p.Partition, p.Position),
+		ReceivedAt: now.UTC().Truncate(time.Microsecond), Source: fmt.Sprintf("log of partition %d", p.Partition),
+		Transport: "log", ContentType: "application/octet-stream", Reason: "poison",
+		Detail: p.Error() + ": it was written by another version, or the disk has changed it.", Raw: p.Raw,
+	}
+}
+
+// trim takes from the log what is durable in the tables and old enough.
+func (a *App) trim(ctx context.Context) error {
+	tick := time.NewTicker(trimEvery)
+	defer tick.Stop()
+	for {
+		stats, err := a.stream.Stats(ctx)
+		if err == nil {
+			durable := map[int]uint64{}
+			for _, s := range stats {
+				if s.Partition >= 0 {
+					// Acknowledged means: its effects are in the tables.
+					durable[s.Partition] = s.Acked
+				}
+			}
+			err = a.stream.Trim(ctx, durable, time.Now().Add(-keepLog))
+		}
+		if err != nil && ctx.Err() == nil {
+			return fmt.Errorf("trim the log: %w", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}

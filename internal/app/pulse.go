@@ -1,0 +1,177 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/stocktrace/stocktrace/internal/store"
+	"github.com/stocktrace/stocktrace/internal/stream"
+	"github.com/stocktrace/stocktrace/web"
+)
+
+// pulse is how our own pipeline does, felt every two seconds. Pages, /readyz and
+// /metrics show the same.
+type pulse struct {
+	log    *stream.Log
+	tables *store.Store
+	clock  Clock
+
+	mu    sync.Mutex
+	felt  time.Time // real
+	state state
+}
+
+// state is what one look found.
+type state struct {
+	logErr    error
+	tablesErr error
+	streams   []stream.StreamStats
+	backlog   uint64
+	full      string // the stream that takes no more, empty while all do
+	unowned   []int
+	through   time.Time
+	disk      float64 // share in use
+	warning   string  // what a person should do about the disk
+}
+
+const (
+	pulseEvery = 2 * time.Second
+	// ownerSilence is how long a partition's owner may say nothing before the
+	// partition counts as unowned: several times what owners take to report.
+	ownerSilence = 15 * time.Second
+	// fullAt is the share of its cap at which a stream is called full: a message
+	// takes up to 4 MiB.
+	fullAt = 0.995
+)
+
+func (p *pulse) run(ctx context.Context) error {
+	tick := time.NewTicker(pulseEvery)
+	defer tick.Stop()
+	for {
+		p.feel(ctx)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// feel looks once.
+func (p *pulse) feel(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	var s state
+	s.logErr = p.log.Healthy(ctx)
+	if streams, err := p.log.Stats(ctx); err != nil {
+		s.logErr = errors.Join(s.logErr, err)
+	} else {
+		s.streams = streams
+	}
+	progress := p.log.Board().Progress()
+	for i, st := range s.streams {
+		if st.MaxBytes > 0 && float64(st.Bytes) >= fullAt*float64(st.MaxBytes) {
+			s.full = st.Name
+		}
+		if st.Partition < 0 {
+			continue
+		}
+		s.backlog += st.Pending
+		reported, owned := progress[st.Partition]
+		if !owned || p.clock.Now().Sub(reported.Through) > p.silence() && st.Pending > 0 {
+			s.unowned = append(s.unowned, st.Partition)
+			continue
+		}
+		if i == 0 || reported.Through.Before(s.through) {
+			s.through = reported.Through
+		}
+	}
+	if len(s.unowned) > 0 {
+		s.through = time.Time{}
+	}
+	if p.tables == nil {
+		// A collector alone has none.
+	} else if disks, err := p.tables.Disks(ctx); err != nil {
+		s.tablesErr = err
+	} else {
+		for _, d := range disks {
+			s.disk = max(s.disk, d.Used())
+			s.warning = cmp.Or(d.Warning(), s.warning)
+		}
+	}
+	if ctx.Err() != nil && s.logErr != nil {
+		s.logErr = fmt.Errorf("no answer within 10 s: %w", s.logErr)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.state, p.felt = s, time.Now()
+}
+
+// silence is ownerSilence in the clock's own time.
+func (p *pulse) silence() time.Duration {
+	if c, ok := p.clock.(*SimulatedClock); ok {
+		return time.Duration(float64(ownerSilence) * c.Speed())
+	}
+	return ownerSilence
+}
+
+func (p *pulse) last() state {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.state
+}
+
+// status is the pulse as the pages show it.
+func (p *pulse) status(context.Context) web.Status {
+	s := p.last()
+	st := web.Status{Through: s.through, Backlog: s.backlog, Unowned: len(s.unowned), DiskUsed: s.disk}
+	switch {
+	case errors.Is(s.logErr, stream.ErrFull):
+		st.Log, st.Detail = web.LogFull, "JetStream has reached its cap; senders are asked to try again and lose nothing."
+	case s.full != "":
+		st.Log, st.Detail = web.LogFull, "The log of "+s.full+" has reached its cap; senders are asked to try again and lose nothing."
+	case s.logErr != nil:
+		st.Log, st.Detail = web.LogUnreachable, "JetStream does not store messages; senders are asked to try again and lose nothing."
+	}
+	if c, ok := p.clock.(*SimulatedClock); ok {
+		st.Simulated, st.Speed = true, c.Speed()
+	}
+	return st
+}
+
+// problems lists why the instance should get no traffic, empty when it should.
+func (p *pulse) problems() []string {
+	s := p.last()
+	var list []string
+	switch {
+	case s.logErr != nil:
+		list = append(list, "log: "+s.logErr.Error())
+	case s.full != "":
+		list = append(list, "log: "+s.full+" is full")
+	}
+	if s.tablesErr != nil {
+		list = append(list, "tables: "+s.tablesErr.Error())
+	}
+	return list
+}
+
+// ready answers GET /readyz: 200 while events can be stored and questions
+// answered, 503 with the reasons otherwise.
+func (p *pulse) ready(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	problems := p.problems()
+	if len(problems) == 0 {
+		_, _ = w.Write([]byte("ready\n"))
+		return
+	}
+	w.Header().Set("Retry-After", "5")
+	w.WriteHeader(http.StatusServiceUnavailable)
+	_, _ = w.Write([]byte(strings.Join(problems, "\n") + "\n"))
+}

@@ -1,0 +1,122 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/stocktrace/stocktrace/inventory"
+	"github.com/stocktrace/stocktrace/lifecycle"
+	"github.com/stocktrace/stocktrace/slo"
+	"github.com/stocktrace/stocktrace/slo/objectives"
+)
+
+// rules is what the retailer declared: what is owed, where, and what is
+// promised.
+type rules struct {
+	workflows  []*inventory.Workflow
+	locations  []inventory.Location
+	objectives []slo.Objective
+}
+
+// loadRules reads every file the settings name. Its error lists all that is
+// wrong in them.
+func loadRules(s *Settings) (*rules, error) {
+	var r rules
+	var errs [4]error
+	r.workflows, errs[0] = loadWorkflows(s.Workflows)
+	if s.Locations != "" {
+		r.locations, errs[1] = LoadLocations(s.Locations)
+	}
+	if s.Objectives != "" {
+		r.objectives, errs[2] = objectives.Load(s.Objectives)
+	} else {
+		r.objectives, errs[2] = objectives.Shipped()
+	}
+	if errs[0] == nil && errs[2] == nil {
+		for i := range r.objectives {
+			errs[3] = errors.Join(errs[3], r.objectives[i].Validate(r.workflows))
+		}
+	}
+	return &r, errors.Join(errs[:]...)
+}
+
+// loadWorkflows returns the workflows that come with stocktrace, those of the
+// file or folder in place of, or beside, them.
+func loadWorkflows(path string) ([]*inventory.Workflow, error) {
+	all, err := lifecycle.BuiltinWorkflows()
+	if err != nil || path == "" {
+		return all, err
+	}
+	files := []string{path}
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("read workflows: %w", err)
+	}
+	if info.IsDir() {
+		if files, err = filepath.Glob(filepath.Join(path, "*.yaml")); err != nil {
+			return nil, fmt.Errorf("read workflows: %w", err)
+		}
+	}
+	var errs []error
+	given := map[string]string{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("read workflow: %w", err))
+			continue
+		}
+		w, err := lifecycle.ParseWorkflow(file, text)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if first, twice := given[w.Name]; twice {
+			errs = append(errs, fmt.Errorf("%s: workflow %q is declared in %s already", file, w.Name, first))
+			continue
+		}
+		given[w.Name] = file
+		if i := slices.IndexFunc(all, func(b *inventory.Workflow) bool { return b.Name == w.Name }); i >= 0 {
+			all[i] = w
+		} else {
+			all = append(all, w)
+		}
+	}
+	return all, errors.Join(errs...)
+}
+
+// locate returns a lookup of the declared locations, padded or not.
+func (r *rules) locate() func(id string) (inventory.Location, bool) {
+	byID := make(map[string]inventory.Location, len(r.locations))
+	for _, l := range r.locations {
+		byID[inventory.Unpad(l.ID)] = l
+	}
+	return func(id string) (inventory.Location, bool) {
+		l, ok := byID[inventory.Unpad(id)]
+		return l, ok
+	}
+}
+
+// Check reads every file the settings name and returns what is well.
+func Check(s *Settings) ([]string, error) {
+	r, err := loadRules(s)
+	if err != nil {
+		return nil, err
+	}
+	from := func(path string) string {
+		if path == "" {
+			return "that come with stocktrace"
+		}
+		return "with " + path
+	}
+	lines := []string{
+		plural(len(r.workflows), "workflow", "workflows") + " " + from(s.Workflows),
+		plural(len(r.objectives), "objective", "objectives") + " " + from(s.Objectives),
+	}
+	if s.Locations != "" {
+		lines = append(lines, plural(len(r.locations), "location", "locations")+" in "+s.Locations)
+	}
+	return lines, nil
+}
