@@ -12,9 +12,8 @@ const configName = "stocktrace-engine.xml"
 
 // configText is the configuration. Its merge_tree settings make what an insert
 // acknowledged survive a power cut, in every table whose own settings do not say
-// otherwise: the engine is built to sync neither merges nor to keep the parts a
-// merge replaced, so that a cut soon after a merge would lose rows long
-// acknowledged.
+// otherwise: by itself the engine neither syncs merges nor keeps the parts they
+// replaced, so that a cut soon after a merge loses rows long acknowledged.
 //
 // BACKUP may write anywhere because file() may do so without being asked: access
 // to the engine is access to the files of the process.
@@ -38,7 +37,7 @@ const configText = `<clickhouse>
 // the working directory, in the home directory or in /etc.
 func writeConfig(o Options) (string, error) {
 	path := filepath.Join(o.Path, configName)
-	if err := os.WriteFile(path, fmt.Appendf(nil, configText, o.MaxMemory), 0o640); err != nil {
+	if err := os.WriteFile(path, fmt.Appendf(nil, configText, o.MaxMemory), 0o600); err != nil {
 		return "", fmt.Errorf("write the configuration of the embedded ClickHouse engine: %w", err)
 	}
 	return path, nil

@@ -26,7 +26,8 @@
 //
 // One process opens one data directory at a time, and one data directory belongs
 // to one process at a time. There are no sessions, users, passwords or external
-// tables. An INSERT that arrives without any data is refused with
+// tables, and wait_end_of_query has no effect: an error in the middle of a result
+// always arrives in the result. An INSERT that arrives without any data is refused with
 // NO_DATA_TO_INSERT, because clickhouse-go sends exactly that, and reports
 // success, when the columns of a batch differ in length.
 package chdb

@@ -605,6 +605,27 @@ type errorReader struct{ err error }
 
 func (r errorReader) Read([]byte) (int, error) { return 0, r.err }
 
+// TestUnevenBatch fills the columns of a batch unequally. clickhouse-go notices
+// that only after it has begun the request, drops its error and sends an insert
+// without data.
+func TestUnevenBatch(t *testing.T) {
+	conn := connect(t, open(t, chdb.Options{}))
+	must(t, conn, "CREATE TABLE t (a UInt64, b UInt64) ENGINE = MergeTree ORDER BY a")
+	batch, err := conn.PrepareBatch(t.Context(), "INSERT INTO t")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for column, values := range [][]uint64{{1, 2, 3}, {1, 2}} {
+		if err := batch.Column(column).Append(values); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var x *clickhouse.Exception
+	if err := batch.Send(); !errors.As(err, &x) || x.Code != 108 {
+		t.Errorf("a batch of unequal columns: %v; want NO_DATA_TO_INSERT; the table holds %d rows", err, count(t, conn, "t"))
+	}
+}
+
 // TestClientDiesDuringInsert cuts an HTTP client's connection between two blocks.
 func TestClientDiesDuringInsert(t *testing.T) {
 	e := open(t, chdb.Options{})

@@ -318,7 +318,6 @@ func (e *Engine) query(ctx context.Context, c *conn, q *request) (*answer, error
 	}
 	res.current, res.rest = first, first
 	a := &answer{status: http.StatusOK, header: e.newHeader(), body: res}
-	a.header.Set("X-ClickHouse-Format", q.format)
 	a.header.Set("X-ClickHouse-Exception-Tag", tag)
 	if !ok {
 		a.header.Set("Content-Length", "0")
