@@ -27,7 +27,8 @@ type Message struct {
 	Lead string
 	// Facts are short pairs, most important first: cause, reach, owner.
 	Facts []Fact
-	// Burn is the sentence about the promise at stake; empty where none is.
+	// Burn is the sentence about the promise at stake, where the incident is about
+	// more than that.
 	Burn string
 	// Groups are the parts of the incident worth naming, largest first.
 	Groups   []string
@@ -101,6 +102,9 @@ func composeCluster(m *Message, i *Incident, base string) {
 		m.Title = fmt.Sprintf("%s: %s", c.Title, plural(count, noun(c.Examples)))
 	}
 	m.Lead = c.Sentence
+	if c.Open > 1 && c.Sentence != "" {
+		m.Lead = "The first of them: " + c.Sentence
+	}
 	m.Action, m.Owner, m.Runbook = c.Action, c.Owner, c.Runbook
 
 	m.fact("Cause", words(string(c.Key.Cause)))
@@ -112,7 +116,9 @@ func composeCluster(m *Message, i *Incident, base string) {
 	m.fact("Value at risk", amounts(c.Values))
 	m.fact("Owner", c.Owner)
 
-	if c.Groups > 1 {
+	switch {
+	case c.Key.Kind == inventory.SourceSilent: // its stores are named already
+	case c.Groups > 1:
 		for _, g := range c.GroupsTop {
 			what := g.What
 			if what == "" {
@@ -123,7 +129,7 @@ func composeCluster(m *Message, i *Incident, base string) {
 		if rest := c.Groups - len(c.GroupsTop); rest > 0 && len(c.GroupsTop) > 0 {
 			m.Groups = append(m.Groups, fmt.Sprintf("and %s more", number(int64(rest))))
 		}
-	} else if len(c.GroupsTop) == 1 {
+	case len(c.GroupsTop) == 1:
 		m.Group = c.GroupsTop[0].ID
 	}
 	for _, e := range c.Examples[:min(len(c.Examples), examplesShown)] {
@@ -165,18 +171,18 @@ func (m *Message) query(c *Cluster) string {
 
 func composeBurn(m *Message, i *Incident, base string) {
 	b := i.Burn
-	m.Burn = b.sentence()
 	m.Labels["objective"] = b.Objective
 	if i.Cluster != nil {
+		m.Burn = b.sentence()
 		return
 	}
 	m.Title = "Promise at risk: " + b.Title
-	m.Lead = fmt.Sprintf("%s of %s missed it within the last %s.", number(b.Bad), plural(int(b.Valid), "sale"), span(b.Long))
+	m.Lead = fmt.Sprintf("%s of %s missed it within %s.", number(b.Bad), plural(int(b.Valid), "sale"), span(b.Long))
 	m.Owner, m.Runbook = b.Owner, b.Runbook
 	m.Link = base + "/"
 	m.Labels["owner"] = b.Owner
 	m.fact("Burn", fmt.Sprintf("%s× (%s, alarm at %s×)", rate(b.Rate), b.Policy, rate(b.Threshold)))
-	m.fact("Budget left", percent(b.BudgetLeft)+" of "+span(b.Window))
+	m.fact("Budget left", fmt.Sprintf("%s (%s)", percent(b.BudgetLeft), span(b.Window)))
 	if b.Stores > 0 {
 		m.fact("Stores", number(int64(b.Stores)))
 	}

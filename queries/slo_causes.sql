@@ -8,26 +8,21 @@ WHERE deleted = 0
     AND resolution != 'disproved'
     AND lifecycle_id IN
     (
+        WITH
+            toUnixTimestamp64Micro(started_at) + {within_us:Int64} AS promised,
+            greatest(toUnixTimestamp64Micro(posting_due), promised) AS over_at,
+            toUnixTimestamp64Micro(posted_at) AS posted
         SELECT id
-        FROM
-        (
-            SELECT
-                id,
-                started_at + toIntervalMicrosecond({within_us:Int64}) AS promised,
-                greatest(posting_due, promised) AS over_at,
-                toUnixTimestamp64Micro(posted_at) != 0 AS posted,
-                posted AND posted_at <= promised AS in_time,
-                NOT posted AND verdict IN ('unconfirmed', 'open') AS unclear
-            FROM lifecycles FINAL
-            WHERE deleted = 0
-                AND workflow = {workflow:String}
-                AND ({posting:String} = '' OR posting = {posting:String})
-                AND toUnixTimestamp64Micro(posting_due) != 0
-                AND verdict NOT IN ('withdrawn', 'not_expected', 'unclassified')
-                AND over_at > {from:DateTime64(6, 'UTC')}
-                AND over_at <= {to:DateTime64(6, 'UTC')}
-                AND NOT in_time AND NOT unclear
-        )
+        FROM lifecycles FINAL
+        WHERE deleted = 0
+            AND workflow = {workflow:String}
+            AND ({posting:String} = '' OR posting = {posting:String})
+            AND toUnixTimestamp64Micro(posting_due) != 0
+            AND verdict NOT IN ('withdrawn', 'not_expected', 'unclassified')
+            AND over_at > toUnixTimestamp64Micro({from:DateTime64(6, 'UTC')})
+            AND over_at <= toUnixTimestamp64Micro({to:DateTime64(6, 'UTC')})
+            AND NOT (posted != 0 AND posted <= promised)
+            AND NOT (posted = 0 AND verdict IN ('unconfirmed', 'open'))
     )
 GROUP BY kind, cause, system, step, error_code
 ORDER BY broken DESC, kind, cause, system, step, error_code

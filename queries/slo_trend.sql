@@ -1,25 +1,22 @@
 -- What became of the promises that were over in each step of (from, to].
+WITH
+    toUnixTimestamp64Micro(started_at) + {within_us:Int64} AS promised,
+    greatest(toUnixTimestamp64Micro(posting_due), promised) AS over_at,
+    toUnixTimestamp64Micro(posted_at) AS posted,
+    posted != 0 AND posted <= promised AS in_time,
+    posted = 0 AND verdict IN ('unconfirmed', 'open') AS unclear
 SELECT
-    toStartOfInterval(over_at, toIntervalSecond({step_s:UInt32})) AS at,
-    countIf(in_time) AS good,
-    countIf(NOT in_time AND NOT unclear) AS bad,
-    countIf(unclear) AS unknown
-FROM
-(
-    SELECT
-        started_at + toIntervalMicrosecond({within_us:Int64}) AS promised,
-        greatest(posting_due, promised) AS over_at,
-        toUnixTimestamp64Micro(posted_at) != 0 AS posted,
-        posted AND posted_at <= promised AS in_time,
-        NOT posted AND verdict IN ('unconfirmed', 'open') AS unclear
-    FROM lifecycles FINAL
-    WHERE deleted = 0
-        AND workflow = {workflow:String}
-        AND ({posting:String} = '' OR posting = {posting:String})
-        AND toUnixTimestamp64Micro(posting_due) != 0
-        AND verdict NOT IN ('withdrawn', 'not_expected', 'unclassified')
-        AND over_at > {from:DateTime64(6, 'UTC')}
-        AND over_at <= {to:DateTime64(6, 'UTC')}
-)
-GROUP BY at
-ORDER BY at
+    intDiv(over_at, {step_us:Int64}) * {step_us:Int64} AS step_at,
+    countIf(in_time),
+    countIf(NOT in_time AND NOT unclear),
+    countIf(unclear)
+FROM lifecycles FINAL
+WHERE deleted = 0
+    AND workflow = {workflow:String}
+    AND ({posting:String} = '' OR posting = {posting:String})
+    AND toUnixTimestamp64Micro(posting_due) != 0
+    AND verdict NOT IN ('withdrawn', 'not_expected', 'unclassified')
+    AND over_at > toUnixTimestamp64Micro({from:DateTime64(6, 'UTC')})
+    AND over_at <= toUnixTimestamp64Micro({to:DateTime64(6, 'UTC')})
+GROUP BY step_at
+ORDER BY step_at

@@ -56,7 +56,7 @@ func render(m *alerts.Message) (text string, attachment slack.Attachment) {
 		blocks = append(blocks, slack.NewSectionBlock(nil, fields, nil))
 	}
 	if m.Burn != "" {
-		section(":fire: " + fit(m.Burn, maxSection-10))
+		section("*Promise* " + fit(m.Burn, maxSection-10))
 	}
 	if len(m.Groups) > 0 {
 		lines := []string{"*Inside*"}

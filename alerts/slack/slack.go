@@ -38,7 +38,8 @@ type Options struct {
 	Wall lifecycle.Clock
 }
 
-// Receiver posts to one channel. It implements [alerts.Receiver].
+// Receiver posts to one channel. It implements [alerts.Receiver], with calls by
+// one goroutine at a time.
 type Receiver struct {
 	client  *slack.Client
 	channel string
@@ -203,7 +204,6 @@ func (r *Receiver) call(ctx context.Context, do func() error) error {
 		r.mu.Unlock()
 		return &Limited{After: wait}
 	}
-	r.next = turn.Add(spacing)
 	r.mu.Unlock()
 	if wait > 0 {
 		select {
@@ -214,10 +214,14 @@ func (r *Receiver) call(ctx context.Context, do func() error) error {
 	}
 	err := do()
 	var limited *slack.RateLimitedError
+	r.mu.Lock()
+	// Counted from the answer: two calls a second apart may arrive closer.
+	r.next = r.wall.Now().Add(spacing)
 	if errors.As(err, &limited) {
-		r.mu.Lock()
 		r.blocked = r.wall.Now().Add(limited.RetryAfter)
-		r.mu.Unlock()
+	}
+	r.mu.Unlock()
+	if limited != nil {
 		return &Limited{After: limited.RetryAfter}
 	}
 	// A URL in an error would name the API address on every retry.

@@ -169,8 +169,8 @@ type alert struct {
 // payload is an incident as a group of one alert. Labels do not change over the
 // incident's life, save for severity, which is none of the identity.
 func payload(m *alerts.Message, publicURL string) notification {
-	labels := maps.Clone(m.Labels)
-	labels["alertname"] = name(labels)
+	labels := map[string]string{"alertname": name(m.Labels)}
+	maps.Copy(labels, m.Labels)
 	annotations := map[string]string{"summary": m.Title, "description": m.Lead}
 	put := func(key, value string) {
 		if value != "" {

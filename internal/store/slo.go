@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/stocktrace/stocktrace/inventory"
@@ -22,42 +23,68 @@ func promise(i slo.Indicator) Params {
 	return Params{"workflow": i.Workflow, "posting": string(i.Posting), "within_us": i.Within.Microseconds()}
 }
 
-// Tallies implements slo.Source. Windows are whole seconds.
+// Tallies implements slo.Source. The database counts by age and outcome, and
+// windows are put together here: a window holds every age below it.
 func (s *Store) Tallies(ctx context.Context, i slo.Indicator, asOf time.Time, windows []time.Duration) ([]slo.Tally, error) {
-	seconds := make([]uint32, len(windows))
-	for n, w := range windows {
-		seconds[n] = uint32(w / time.Second)
+	steps := []int64{0}
+	for _, w := range windows {
+		steps = append(steps, w.Microseconds())
 	}
+	slices.Sort(steps)
 	params := promise(i)
-	params["as_of"], params["windows_s"] = asOf, seconds
-	var tallies []slo.Tally
+	params["as_of"], params["steps_us"], params["longest_us"] = asOf, slices.Compact(steps), steps[len(steps)-1]
+	places := map[slo.Scope]*slo.Tally{}
 	err := s.Each(ctx, sloTalliesQuery, params, func(scan func(...any) error) error {
-		var t slo.Tally
-		var good, bad, unknown []int64
-		if err := scan(&t.Location, &t.Region, &good, &bad, &unknown, &t.Pending); err != nil {
+		var place slo.Scope
+		var became string
+		var age int64
+		var n uint64
+		if err := scan(&place.Location, &place.Region, &became, &age, &n); err != nil {
 			return err
 		}
-		for n := range windows {
-			t.Windows = append(t.Windows, slo.Counts{Good: good[n], Bad: bad[n], Unknown: unknown[n]})
+		t := places[place]
+		if t == nil {
+			t = &slo.Tally{Location: place.Location, Region: place.Region, Windows: make([]slo.Counts, len(windows))}
+			places[place] = t
 		}
-		tallies = append(tallies, t)
+		var c slo.Counts
+		switch became {
+		case "pending":
+			t.Pending += int64(n)
+		case "good":
+			c.Good = int64(n)
+		case "unknown":
+			c.Unknown = int64(n)
+		default:
+			c.Bad = int64(n)
+		}
+		for k, w := range windows {
+			if age < w.Microseconds() {
+				t.Windows[k] = t.Windows[k].Add(c)
+			}
+		}
 		return nil
 	})
+	tallies := make([]slo.Tally, 0, len(places))
+	for _, t := range places {
+		tallies = append(tallies, *t)
+	}
 	return tallies, err
 }
 
 // Trend implements slo.Source.
 func (s *Store) Trend(ctx context.Context, i slo.Indicator, from, to time.Time, step time.Duration) ([]slo.Point, error) {
 	params := promise(i)
-	params["from"], params["to"], params["step_s"] = from, to, uint32(step/time.Second)
+	params["from"], params["to"], params["step_us"] = from, to, step.Microseconds()
 	var points []slo.Point
 	err := s.Each(ctx, sloTrendQuery, params, func(scan func(...any) error) error {
 		var p slo.Point
+		var at int64
 		var good, bad, unknown uint64
-		if err := scan(&p.At, &good, &bad, &unknown); err != nil {
+		if err := scan(&at, &good, &bad, &unknown); err != nil {
 			return err
 		}
-		p.At = p.At.UTC()
+		p.At = time.UnixMicro(at).UTC()
 		p.Counts = slo.Counts{Good: int64(good), Bad: int64(bad), Unknown: int64(unknown)}
 		points = append(points, p)
 		return nil
