@@ -3,29 +3,22 @@ package store
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"log/slog"
 	"net"
 	"slices"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
 
-	"github.com/ClickHouse/ch-go/proto"
 	"github.com/ClickHouse/clickhouse-go/v2"
 
 	"github.com/stocktrace/stocktrace/queries"
 )
-
-// block is the columns of one table, being filled.
-type block[T any] interface {
-	add(row *T)
-	columns() proto.Input
-}
 
 // appender writes rows to one table. Callers that come while an insert runs, or
 // shortly after one began, share the next: what costs the database is the number
@@ -36,6 +29,7 @@ type block[T any] interface {
 //	caller ─┘                    └─▶ caller
 type appender[T any] struct {
 	insert  queries.Query
+	columns []column[T]       // those of insert, in its order
 	compare func(a, b *T) int // the table's order
 	into    inserter
 
@@ -45,9 +39,8 @@ type appender[T any] struct {
 	began   time.Time
 
 	// What follows belongs to the inserting goroutine.
-	block block[T]
-	order []*T
-	buf   proto.Buffer
+	order   []*T
+	encoder encoder
 }
 
 // inserter is the part of the store an appender needs.
@@ -177,27 +170,25 @@ func (a *appender[T]) flush(batch []*request[T]) error {
 	}
 	// The table's order saves the database the sorting.
 	slices.SortStableFunc(a.order, a.compare)
-	columns := a.block.columns()
-	columns.Reset()
-	for _, row := range a.order {
-		a.block.add(row)
-	}
+	block := appendBlock(&a.encoder, a.columns, a.order)
+	err := a.into.send(ctx, a.insert, token(block), block)
 	clear(a.order)
-	a.buf.Reset()
-	header := proto.Block{Columns: len(columns), Rows: len(a.order)}
-	if err := header.EncodeBlock(&a.buf, 0, columns); err != nil {
-		return fmt.Errorf("%s: encode: %w", a.insert.Name, err)
-	}
-	columns.Reset()
-	sum := sha256.Sum256(a.buf.Buf)
-	err := a.into.send(ctx, a.insert, hex.EncodeToString(sum[:16]), a.buf.Buf)
-	if cap(a.buf.Buf) > keepBlock {
-		a.buf.Buf = nil
+	if cap(block) > keepBlock {
+		a.encoder.buf = nil
 	}
 	if err != nil && a.into.base.Err() != nil {
 		return ErrClosed
 	}
 	return err
+}
+
+var seed = maphash.MakeSeed()
+
+// token names a block by its content, the same for every attempt to insert it.
+// It means something to this process only, and nobody outside can find two
+// blocks of one token.
+func token(block []byte) string {
+	return strconv.FormatUint(maphash.Bytes(seed, block), 36)
 }
 
 // attempts is how often an insert is tried before its caller is told.

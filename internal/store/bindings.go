@@ -6,49 +6,32 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/ClickHouse/ch-go/proto"
-
 	"github.com/stocktrace/stocktrace/inventory"
 	"github.com/stocktrace/stocktrace/lifecycle"
 	"github.com/stocktrace/stocktrace/queries"
 )
 
-// bindingBlock is the columns of insert_bindings.sql, in its order.
-type bindingBlock struct {
-	partition proto.ColUInt16
-	key, root proto.ColStr
-	keyHash   proto.ColUInt64
-	version   proto.ColUInt128
-
-	input proto.Input
-}
-
-func newBindingBlock() *bindingBlock {
-	b := new(bindingBlock)
-	b.input = proto.Input{
-		{Name: "partition", Data: &b.partition}, {Name: "key", Data: &b.key}, {Name: "root", Data: &b.root},
-		{Name: "key_hash", Data: &b.keyHash}, {Name: "version", Data: &b.version},
-	}
-	return b
-}
-
-func (b *bindingBlock) columns() proto.Input { return b.input }
-
-func (b *bindingBlock) add(r *lifecycle.BindingRow) {
-	b.partition.Append(uint16(r.Partition))
-	b.key.Append(r.Key.String())
-	b.root.Append(r.Root.String())
-	b.keyHash.Append(lifecycle.KeyHash(r.Key))
-	b.version.Append(rowVersion(r.Version))
-}
-
 func newBindingAppender(into inserter) *appender[lifecycle.BindingRow] {
-	return &appender[lifecycle.BindingRow]{
-		insert: queries.Get("insert_bindings"), into: into, block: newBindingBlock(),
-		compare: func(a, b *lifecycle.BindingRow) int {
+	type row = lifecycle.BindingRow
+	return &appender[row]{
+		insert: queries.Get("insert_bindings"),
+		into:   into,
+		compare: func(a, b *row) int {
 			return cmp.Or(cmp.Compare(a.Partition, b.Partition), compareScoped(a.Key, b.Key))
 		},
+		columns: []column[row]{
+			number("partition", func(r *row) uint16 { return small(r.Partition) }),
+			written("key", func(b []byte, r *row) []byte { return appendScoped(b, r.Key) }),
+			written("root", func(b []byte, r *row) []byte { return appendScoped(b, r.Root) }),
+			number("key_hash", func(r *row) uint64 { return lifecycle.KeyHash(r.Key) }),
+			version("version", func(r *row) lifecycle.Version { return r.Version }),
+		},
 	}
+}
+
+// appendScoped appends a key's string form.
+func appendScoped(b []byte, k inventory.ScopedKey) []byte {
+	return append(append(append(b, k.Name...), ':'), k.Value...)
 }
 
 // compareScoped orders keys by their string form, as the tables do.

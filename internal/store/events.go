@@ -1,15 +1,13 @@
 package store
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/ClickHouse/ch-go/proto"
 
 	"github.com/stocktrace/stocktrace/internal/wire"
 	"github.com/stocktrace/stocktrace/inventory"
@@ -17,111 +15,60 @@ import (
 	"github.com/stocktrace/stocktrace/queries"
 )
 
-// eventRow is a record with what its row says besides.
+// eventRow is a record with the key it entered by, which sorting asks for often.
 type eventRow struct {
-	record *inventory.Record
-	entry  string
-	body   []byte
-}
-
-// eventBlock is the columns of insert_events.sql, in its order.
-type eventBlock struct {
-	entryKey, recordID                                        proto.ColStr
-	content                                                   proto.ColFixedStr16
-	partition                                                 proto.ColUInt16
-	precedence, identityHash                                  proto.ColUInt64
-	receivedAt, occurredAt                                    *instants
-	transport, kind, workflow, step, system, outcome          *proto.ColLowCardinality[string]
-	source                                                    proto.ColStr
-	attempt                                                   proto.ColUInt16
-	location, register, businessDate, mappingVersion, errCode *proto.ColLowCardinality[string]
-	correlationID, traceID                                    proto.ColStr
-	keys                                                      *proto.ColArr[string]
-	body, raw                                                 proto.ColStr
-	rawType                                                   *proto.ColLowCardinality[string]
-
-	input proto.Input
-}
-
-func newEventBlock() *eventBlock {
-	b := &eventBlock{
-		receivedAt: newInstants(), occurredAt: newInstants(),
-		transport: lowCardinality(), kind: lowCardinality(), workflow: lowCardinality(), step: lowCardinality(),
-		system: lowCardinality(), outcome: lowCardinality(), location: lowCardinality(), register: lowCardinality(),
-		businessDate: lowCardinality(), mappingVersion: lowCardinality(), errCode: lowCardinality(),
-		keys: new(proto.ColStr).Array(), rawType: lowCardinality(),
-	}
-	b.input = proto.Input{
-		{Name: "entry_key", Data: &b.entryKey}, {Name: "record_id", Data: &b.recordID}, {Name: "content", Data: &b.content},
-		{Name: "partition", Data: &b.partition}, {Name: "precedence", Data: &b.precedence},
-		{Name: "identity_hash", Data: &b.identityHash},
-		{Name: "received_at", Data: b.receivedAt}, {Name: "occurred_at", Data: b.occurredAt},
-		{Name: "transport", Data: b.transport}, {Name: "source", Data: &b.source}, {Name: "type", Data: b.kind},
-		{Name: "workflow", Data: b.workflow}, {Name: "step", Data: b.step}, {Name: "system", Data: b.system},
-		{Name: "outcome", Data: b.outcome}, {Name: "attempt", Data: &b.attempt},
-		{Name: "location", Data: b.location}, {Name: "register", Data: b.register},
-		{Name: "business_date", Data: b.businessDate}, {Name: "correlation_id", Data: &b.correlationID},
-		{Name: "trace_id", Data: &b.traceID}, {Name: "mapping_version", Data: b.mappingVersion},
-		{Name: "error_code", Data: b.errCode},
-		{Name: "keys", Data: b.keys}, {Name: "body", Data: &b.body}, {Name: "raw", Data: &b.raw},
-		{Name: "raw_type", Data: b.rawType},
-	}
-	return b
-}
-
-func (b *eventBlock) columns() proto.Input { return b.input }
-
-func (b *eventBlock) add(row *eventRow) {
-	r, e := row.record, &row.record.Event
-	b.entryKey.Append(row.entry)
-	b.recordID.Append(r.ID)
-	b.content.Append(r.Content)
-	b.partition.Append(uint16(r.Partition))
-	b.precedence.Append(^r.Position)
-	b.identityHash.Append(lifecycle.IdentityHash(r.Identity()))
-	b.receivedAt.AppendRaw(stamp(r.ReceivedAt))
-	b.occurredAt.AppendRaw(stamp(e.Time))
-	b.transport.Append(r.Transport)
-	b.source.Append(e.Source)
-	b.kind.Append(e.Type)
-	b.workflow.Append(e.Workflow)
-	b.step.Append(e.Step)
-	b.system.Append(e.System)
-	b.outcome.Append(string(e.EffectiveOutcome()))
-	b.attempt.Append(uint16(min(e.EffectiveAttempt(), math.MaxUint16)))
-	b.location.Append(e.Location)
-	b.register.Append(e.Register)
-	b.businessDate.Append(e.BusinessDate)
-	b.correlationID.Append(e.CorrelationID)
-	b.traceID.Append(e.TraceID)
-	b.mappingVersion.Append(e.MappingVersion)
-	code := ""
-	if e.Error != nil {
-		code = e.Error.Code
-	}
-	b.errCode.Append(code)
-	data := b.keys.Data.(*proto.ColStr)
-	for _, k := range e.Keys {
-		start := len(data.Buf)
-		data.Buf = append(append(append(data.Buf, k.Name...), ':'), k.Value...)
-		data.Pos = append(data.Pos, proto.Position{Start: start, End: len(data.Buf)})
-	}
-	b.keys.Offsets.Append(uint64(data.Rows()))
-	b.body.AppendBytes(row.body)
-	b.raw.AppendBytes(r.Raw)
-	b.rawType.Append(r.RawType)
+	*inventory.Record
+	entry string
 }
 
 func newEventAppender(into inserter) *appender[eventRow] {
-	return &appender[eventRow]{
-		insert: queries.Get("insert_events"), into: into, block: newEventBlock(),
-		compare: func(a, b *eventRow) int {
+	type row = eventRow
+	return &appender[row]{
+		insert: queries.Get("insert_events"),
+		into:   into,
+		compare: func(a, b *row) int {
 			return cmp.Or(
-				// Months apart lie in different parts.
 				strings.Compare(a.entry, b.entry),
-				strings.Compare(a.record.ID, b.record.ID),
-				slices.Compare(a.record.Content[:], b.record.Content[:]),
+				strings.Compare(a.ID, b.ID),
+				bytes.Compare(a.Content[:], b.Content[:]),
 			)
+		},
+		columns: []column[row]{
+			text("entry_key", func(r *row) string { return r.entry }),
+			text("record_id", func(r *row) string { return r.ID }),
+			bytes16("content", func(r *row) [16]byte { return r.Content }),
+			number("partition", func(r *row) uint16 { return small(r.Partition) }),
+			number("precedence", func(r *row) uint64 { return ^r.Position }),
+			number("identity_hash", func(r *row) uint64 { return lifecycle.IdentityHash(r.Identity()) }),
+			instants("received_at", func(r *row) time.Time { return r.ReceivedAt }),
+			instants("occurred_at", func(r *row) time.Time { return r.Event.Time }),
+			few("transport", func(r *row) string { return r.Transport }),
+			text("source", func(r *row) string { return r.Event.Source }),
+			few("type", func(r *row) string { return r.Event.Type }),
+			few("workflow", func(r *row) string { return r.Event.Workflow }),
+			few("step", func(r *row) string { return r.Event.Step }),
+			few("system", func(r *row) string { return r.Event.System }),
+			few("outcome", func(r *row) string { return string(r.Event.EffectiveOutcome()) }),
+			number("attempt", func(r *row) uint16 { return small(r.Event.EffectiveAttempt()) }),
+			few("location", func(r *row) string { return r.Event.Location }),
+			few("register", func(r *row) string { return r.Event.Register }),
+			few("business_date", func(r *row) string { return r.Event.BusinessDate }),
+			text("correlation_id", func(r *row) string { return r.Event.CorrelationID }),
+			text("trace_id", func(r *row) string { return r.Event.TraceID }),
+			few("mapping_version", func(r *row) string { return r.Event.MappingVersion }),
+			few("error_code", func(r *row) string {
+				if r.Event.Error == nil {
+					return ""
+				}
+				return r.Event.Error.Code
+			}),
+			lists("keys", func(r *row) []inventory.Key { return r.Event.Keys },
+				written("", func(b []byte, k *inventory.Key) []byte {
+					return append(append(append(b, k.Name...), ':'), k.Value...)
+				})),
+			written("body", func(b []byte, r *row) []byte { return wire.AppendEvent(b, &r.Event) }),
+			written("raw", func(b []byte, r *row) []byte { return append(b, r.Raw...) }),
+			few("raw_type", func(r *row) string { return r.RawType }),
 		},
 	}
 }
@@ -133,26 +80,15 @@ func newEventAppender(into inserter) *appender[eventRow] {
 // written again. The other way round the fact would be missing for ever.
 func (s *Store) WriteRecords(ctx context.Context, records []inventory.Record) error {
 	rows := make([]eventRow, len(records))
-	var facts []factRow
-	// One buffer for all bodies; they move when it grows, so they are cut at the
-	// end.
-	bodies := make([]byte, 0, len(records)*512)
-	ends := make([]int, len(records))
+	var facts []inventory.Fact
 	for i := range records {
 		r := &records[i]
-		rows[i] = eventRow{record: r, entry: r.EntryKey().String()}
-		bodies = wire.AppendEvent(bodies, &r.Event)
-		ends[i] = len(bodies)
+		rows[i] = eventRow{r, r.EntryKey().String()}
 		if r.Event.Watermark != nil {
-			facts = append(facts, factRow{
+			facts = append(facts, inventory.Fact{
 				RecordID: r.ID, Position: r.Position, ReceivedAt: r.ReceivedAt, Watermark: *r.Event.Watermark,
 			})
 		}
-	}
-	start := 0
-	for i, end := range ends {
-		rows[i].body = bodies[start:end]
-		start = end
 	}
 	if err := s.facts.write(ctx, facts); err != nil {
 		return fmt.Errorf("write facts: %w", err)

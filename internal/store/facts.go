@@ -6,61 +6,28 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ClickHouse/ch-go/proto"
-
 	"github.com/stocktrace/stocktrace/inventory"
 	"github.com/stocktrace/stocktrace/queries"
 )
 
-type factRow = inventory.Fact
-
-// factBlock is the columns of insert_facts.sql, in its order.
-type factBlock struct {
-	position                   proto.ColUInt64
-	recordID                   proto.ColStr
-	receivedAt                 *instants
-	system, instance, location *proto.ColLowCardinality[string]
-	completeThrough            *instants
-	extract                    proto.ColStr
-	records                    proto.ColInt64
-
-	input proto.Input
-}
-
-func newFactBlock() *factBlock {
-	b := &factBlock{
-		receivedAt: newInstants(), system: lowCardinality(), instance: lowCardinality(), location: lowCardinality(),
-		completeThrough: newInstants(),
-	}
-	b.input = proto.Input{
-		{Name: "position", Data: &b.position}, {Name: "record_id", Data: &b.recordID},
-		{Name: "received_at", Data: b.receivedAt}, {Name: "system", Data: b.system},
-		{Name: "system_instance", Data: b.instance}, {Name: "location", Data: b.location},
-		{Name: "complete_through", Data: b.completeThrough}, {Name: "extract", Data: &b.extract},
-		{Name: "records", Data: &b.records},
-	}
-	return b
-}
-
-func (b *factBlock) columns() proto.Input { return b.input }
-
-func (b *factBlock) add(f *factRow) {
-	b.position.Append(f.Position)
-	b.recordID.Append(f.RecordID)
-	b.receivedAt.AppendRaw(stamp(f.ReceivedAt))
-	b.system.Append(f.Watermark.System)
-	b.instance.Append(f.Watermark.SystemInstance)
-	b.location.Append(f.Watermark.Location)
-	b.completeThrough.AppendRaw(stamp(f.Watermark.CompleteThrough))
-	b.extract.Append(f.Watermark.Extract)
-	b.records.Append(f.Watermark.Records)
-}
-
-func newFactAppender(into inserter) *appender[factRow] {
-	return &appender[factRow]{
-		insert: queries.Get("insert_facts"), into: into, block: newFactBlock(),
-		compare: func(a, b *factRow) int {
+func newFactAppender(into inserter) *appender[inventory.Fact] {
+	type row = inventory.Fact
+	return &appender[row]{
+		insert: queries.Get("insert_facts"),
+		into:   into,
+		compare: func(a, b *row) int {
 			return cmp.Or(cmp.Compare(a.Position, b.Position), strings.Compare(a.RecordID, b.RecordID))
+		},
+		columns: []column[row]{
+			number("position", func(r *row) uint64 { return r.Position }),
+			text("record_id", func(r *row) string { return r.RecordID }),
+			instants("received_at", func(r *row) time.Time { return r.ReceivedAt }),
+			few("system", func(r *row) string { return r.Watermark.System }),
+			few("system_instance", func(r *row) string { return r.Watermark.SystemInstance }),
+			few("location", func(r *row) string { return r.Watermark.Location }),
+			instants("complete_through", func(r *row) time.Time { return r.Watermark.CompleteThrough }),
+			text("extract", func(r *row) string { return r.Watermark.Extract }),
+			number("records", func(r *row) int64 { return r.Watermark.Records }),
 		},
 	}
 }

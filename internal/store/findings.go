@@ -6,140 +6,65 @@ import (
 	"fmt"
 	"math/big"
 	"strings"
-
-	"github.com/ClickHouse/ch-go/proto"
+	"time"
 
 	"github.com/stocktrace/stocktrace/inventory"
 	"github.com/stocktrace/stocktrace/lifecycle"
 	"github.com/stocktrace/stocktrace/queries"
 )
 
-// findingBlock is the columns of insert_findings.sql, in its order.
-type findingBlock struct {
-	id                                      proto.ColStr
-	partition                               proto.ColUInt16
-	component                               proto.ColStr
-	version                                 proto.ColUInt128
-	deleted                                 proto.ColUInt8
-	kind, cause, state, severity            *proto.ColLowCardinality[string]
-	lifecycle, group, groupDetail           proto.ColStr
-	step, system, location, region, owner   *proto.ColLowCardinality[string]
-	runbook, mappingVersion, errCode, field *proto.ColLowCardinality[string]
-	value                                   proto.ColStr
-	occurredAt, openedAt, closedAt          *instants
-	closedBy                                proto.ColStr
-	resolution, title                       *proto.ColLowCardinality[string]
-	sentence                                proto.ColStr
-	action                                  *proto.ColLowCardinality[string]
-	units                                   *quantities
-	amounts                                 *amounts
-	evidence                                *proto.ColArr[string]
-
-	input proto.Input
-}
-
-func newFindingBlock() *findingBlock {
-	b := &findingBlock{
-		kind: lowCardinality(), cause: lowCardinality(), state: lowCardinality(), severity: lowCardinality(),
-		step: lowCardinality(), system: lowCardinality(), location: lowCardinality(), region: lowCardinality(),
-		owner: lowCardinality(), runbook: lowCardinality(), mappingVersion: lowCardinality(), errCode: lowCardinality(),
-		field: lowCardinality(), occurredAt: newInstants(), openedAt: newInstants(), closedAt: newInstants(),
-		resolution: lowCardinality(), title: lowCardinality(), action: lowCardinality(),
-		units: newQuantities(), amounts: newAmounts(), evidence: new(proto.ColStr).Array(),
-	}
-	b.input = proto.Input{
-		{Name: "id", Data: &b.id}, {Name: "partition", Data: &b.partition},
-		{Name: "component", Data: &b.component}, {Name: "version", Data: &b.version},
-		{Name: "deleted", Data: &b.deleted}, {Name: "kind", Data: b.kind}, {Name: "cause", Data: b.cause},
-		{Name: "state", Data: b.state}, {Name: "severity", Data: b.severity}, {Name: "lifecycle_id", Data: &b.lifecycle},
-		{Name: "group_id", Data: &b.group}, {Name: "group_detail", Data: &b.groupDetail}, {Name: "step", Data: b.step},
-		{Name: "system", Data: b.system}, {Name: "location", Data: b.location}, {Name: "region", Data: b.region},
-		{Name: "owner", Data: b.owner}, {Name: "runbook", Data: b.runbook},
-		{Name: "mapping_version", Data: b.mappingVersion}, {Name: "error_code", Data: b.errCode},
-		{Name: "field", Data: b.field}, {Name: "value", Data: &b.value},
-		{Name: "first_occurred_at", Data: b.occurredAt}, {Name: "opened_at", Data: b.openedAt},
-		{Name: "closed_at", Data: b.closedAt}, {Name: "closed_by", Data: &b.closedBy},
-		{Name: "resolution", Data: b.resolution}, {Name: "title", Data: b.title}, {Name: "sentence", Data: &b.sentence},
-		{Name: "action", Data: b.action}, {Name: "units", Data: b.units}, {Name: "amounts", Data: b.amounts},
-		{Name: "evidence", Data: b.evidence},
-	}
-	return b
-}
-
-func (b *findingBlock) columns() proto.Input { return b.input }
-
-func (b *findingBlock) add(row *lifecycle.FindingRow) {
-	f := &row.Finding
-	b.id.Append(f.ID)
-	b.partition.Append(uint16(row.Partition))
-	component := ""
-	if !row.Component.IsZero() {
-		component = row.Component.String()
-	}
-	b.component.Append(component)
-	b.version.Append(rowVersion(row.Version))
-	b.deleted.Append(flag(row.Deleted))
-	b.kind.Append(string(f.Kind))
-	b.cause.Append(string(f.Cause))
-	b.state.Append(string(f.State))
-	b.severity.Append(string(f.Severity))
-	b.lifecycle.Append(f.LifecycleID)
-	b.group.Append(f.Group)
-	b.groupDetail.Append(f.GroupKey.Detail)
-	b.step.Append(f.Step)
-	b.system.Append(f.System)
-	b.location.Append(f.Location)
-	b.region.Append(f.Region)
-	b.owner.Append(f.Owner)
-	b.runbook.Append(f.Runbook)
-	b.mappingVersion.Append(f.MappingVersion)
-	b.errCode.Append(f.ErrorCode)
-	b.field.Append(f.Field)
-	b.value.Append(f.Value)
-	b.occurredAt.AppendRaw(stamp(f.FirstOccurredAt))
-	b.openedAt.AppendRaw(stamp(f.OpenedAt))
-	b.closedAt.AppendRaw(stamp(f.ClosedAt))
-	b.closedBy.Append(f.ClosedBy)
-	b.resolution.Append(string(f.Resolution))
-	b.title.Append(f.Title)
-	b.sentence.Append(f.Sentence)
-	b.action.Append(f.Action)
-	for _, u := range f.Units {
-		b.units.uom.Append(u.UOM)
-		b.units.quantity.Append(fixed(u.Quantity))
-	}
-	b.units.end()
-	for _, v := range f.Values {
-		b.amounts.currency.Append(v.Currency)
-		b.amounts.basis.Append(v.Basis)
-		b.amounts.amount.Append(fixed(v.Amount))
-	}
-	b.amounts.end()
-	b.evidence.Append(f.Evidence)
-}
-
-// amounts is an Array(Tuple(currency String, basis String, amount Decimal(38, 9)))
-// column.
-type amounts struct {
-	tuples
-	currency, basis proto.ColStr
-	amount          proto.ColDecimal128
-}
-
-func newAmounts() *amounts {
-	a := new(amounts)
-	a.tuples = tuples{
-		kind:     "Array(Tuple(currency String, basis String, amount Decimal(38, 9)))",
-		elements: []proto.ColInput{&a.currency, &a.basis, &a.amount},
-	}
-	return a
-}
-
 func newFindingAppender(into inserter) *appender[lifecycle.FindingRow] {
-	return &appender[lifecycle.FindingRow]{
-		insert: queries.Get("insert_findings"), into: into, block: newFindingBlock(),
-		compare: func(a, b *lifecycle.FindingRow) int {
+	type row = lifecycle.FindingRow
+	return &appender[row]{
+		insert: queries.Get("insert_findings"),
+		into:   into,
+		compare: func(a, b *row) int {
 			return cmp.Or(strings.Compare(a.Finding.ID, b.Finding.ID), cmp.Compare(a.Partition, b.Partition))
+		},
+		columns: []column[row]{
+			text("id", func(r *row) string { return r.Finding.ID }),
+			number("partition", func(r *row) uint16 { return small(r.Partition) }),
+			written("component", func(b []byte, r *row) []byte {
+				if r.Component.IsZero() {
+					return b
+				}
+				return appendScoped(b, r.Component)
+			}),
+			version("version", func(r *row) lifecycle.Version { return r.Version }),
+			number("deleted", func(r *row) uint8 { return flag(r.Deleted) }),
+			few("kind", func(r *row) string { return string(r.Finding.Kind) }),
+			few("cause", func(r *row) string { return string(r.Finding.Cause) }),
+			few("state", func(r *row) string { return string(r.Finding.State) }),
+			few("severity", func(r *row) string { return string(r.Finding.Severity) }),
+			text("lifecycle_id", func(r *row) string { return r.Finding.LifecycleID }),
+			text("group_id", func(r *row) string { return r.Finding.Group }),
+			text("group_detail", func(r *row) string { return r.Finding.GroupKey.Detail }),
+			few("step", func(r *row) string { return r.Finding.Step }),
+			few("system", func(r *row) string { return r.Finding.System }),
+			few("location", func(r *row) string { return r.Finding.Location }),
+			few("region", func(r *row) string { return r.Finding.Region }),
+			few("owner", func(r *row) string { return r.Finding.Owner }),
+			few("runbook", func(r *row) string { return r.Finding.Runbook }),
+			few("mapping_version", func(r *row) string { return r.Finding.MappingVersion }),
+			few("error_code", func(r *row) string { return r.Finding.ErrorCode }),
+			few("field", func(r *row) string { return r.Finding.Field }),
+			text("value", func(r *row) string { return r.Finding.Value }),
+			instants("first_occurred_at", func(r *row) time.Time { return r.Finding.FirstOccurredAt }),
+			instants("opened_at", func(r *row) time.Time { return r.Finding.OpenedAt }),
+			instants("closed_at", func(r *row) time.Time { return r.Finding.ClosedAt }),
+			text("closed_by", func(r *row) string { return r.Finding.ClosedBy }),
+			few("resolution", func(r *row) string { return string(r.Finding.Resolution) }),
+			few("title", func(r *row) string { return r.Finding.Title }),
+			text("sentence", func(r *row) string { return r.Finding.Sentence }),
+			few("action", func(r *row) string { return r.Finding.Action }),
+			tuples("units", func(r *row) []inventory.Quantity { return r.Finding.Units },
+				text("uom", func(q *inventory.Quantity) string { return q.UOM }),
+				decimal("quantity", func(q *inventory.Quantity) inventory.Decimal { return q.Quantity })),
+			tuples("amounts", func(r *row) []inventory.Amount { return r.Finding.Values },
+				text("currency", func(a *inventory.Amount) string { return a.Currency }),
+				text("basis", func(a *inventory.Amount) string { return a.Basis }),
+				decimal("amount", func(a *inventory.Amount) inventory.Decimal { return a.Amount })),
+			texts("evidence", func(r *row) []string { return r.Finding.Evidence }),
 		},
 	}
 }

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ClickHouse/ch-go/proto"
-
 	"github.com/stocktrace/stocktrace/alerts"
 	"github.com/stocktrace/stocktrace/inventory"
 	"github.com/stocktrace/stocktrace/lifecycle"
@@ -179,43 +177,21 @@ type incidentRow struct {
 	body    []byte
 }
 
-// incidentBlock is the columns of incident_insert.sql, in its order.
-type incidentBlock struct {
-	id                      proto.ColStr
-	version                 proto.ColUInt128
-	state                   *proto.ColLowCardinality[string]
-	opened, updated, closed *instants
-	body                    proto.ColStr
-
-	input proto.Input
-}
-
-func newIncidentBlock() *incidentBlock {
-	b := &incidentBlock{state: lowCardinality(), opened: newInstants(), updated: newInstants(), closed: newInstants()}
-	b.input = proto.Input{
-		{Name: "id", Data: &b.id}, {Name: "version", Data: &b.version}, {Name: "state", Data: b.state},
-		{Name: "opened_at", Data: b.opened}, {Name: "updated_at", Data: b.updated}, {Name: "closed_at", Data: b.closed},
-		{Name: "body", Data: &b.body},
-	}
-	return b
-}
-
-func (b *incidentBlock) columns() proto.Input { return b.input }
-
-func (b *incidentBlock) add(row *incidentRow) {
-	b.id.Append(row.ID)
-	b.version.Append(rowVersion(row.version))
-	b.state.Append(string(row.State))
-	b.opened.AppendRaw(stamp(row.OpenedAt))
-	b.updated.AppendRaw(stamp(row.UpdatedAt))
-	b.closed.AppendRaw(stamp(row.ClosedAt))
-	b.body.AppendBytes(row.body)
-}
-
 func newIncidentAppender(into inserter) *appender[incidentRow] {
-	return &appender[incidentRow]{
-		insert: queries.Get("incident_insert"), into: into, block: newIncidentBlock(),
-		compare: func(a, b *incidentRow) int { return strings.Compare(a.ID, b.ID) },
+	type row = incidentRow
+	return &appender[row]{
+		insert:  queries.Get("incident_insert"),
+		into:    into,
+		compare: func(a, b *row) int { return strings.Compare(a.ID, b.ID) },
+		columns: []column[row]{
+			text("id", func(r *row) string { return r.ID }),
+			version("version", func(r *row) lifecycle.Version { return r.version }),
+			few("state", func(r *row) string { return string(r.State) }),
+			instants("opened_at", func(r *row) time.Time { return r.OpenedAt }),
+			instants("updated_at", func(r *row) time.Time { return r.UpdatedAt }),
+			instants("closed_at", func(r *row) time.Time { return r.ClosedAt }),
+			written("body", func(b []byte, r *row) []byte { return append(b, r.body...) }),
+		},
 	}
 }
 

@@ -5,178 +5,97 @@ import (
 	"context"
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 	"time"
-
-	"github.com/ClickHouse/ch-go/proto"
 
 	"github.com/stocktrace/stocktrace/inventory"
 	"github.com/stocktrace/stocktrace/lifecycle"
 	"github.com/stocktrace/stocktrace/queries"
 )
 
-// lifecycleRow is a row with its detail column.
-type lifecycleRow struct {
-	*lifecycle.Row
-	detail []byte
-}
-
-// lifecycleBlock is the columns of insert_lifecycles.sql, in its order.
-type lifecycleBlock struct {
-	id                                    proto.ColStr
-	partition                             proto.ColUInt16
-	component                             proto.ColStr
-	version                               proto.ColUInt128
-	deleted                               proto.ColUInt8
-	position                              proto.ColUInt64
-	computedAt                            *instants
-	ruleVersion                           *proto.ColLowCardinality[string]
-	factPosition                          proto.ColUInt64
-	nextAt                                *instants
-	workflow, state, verdict              *proto.ColLowCardinality[string]
-	sentence                              proto.ColStr
-	location, region, posting, register   *proto.ColLowCardinality[string]
-	businessDate, owner                   *proto.ColLowCardinality[string]
-	startedAt, updatedAt, postedAt, dueAt *instants
-	postedBy                              proto.ColStr
-	identifiers, items                    *proto.ColArr[string]
-	findingKinds                          *proto.ColArr[string]
-	units                                 *quantities
-	stepName, stepOutcome                 *proto.ColArr[string]
-	stepLag, stepLimit                    *proto.ColArr[int64]
-	detail                                proto.ColStr
-
-	input proto.Input
-}
-
-func newLifecycleBlock() *lifecycleBlock {
-	b := &lifecycleBlock{
-		computedAt: newInstants(), ruleVersion: lowCardinality(), nextAt: newInstants(),
-		workflow: lowCardinality(), state: lowCardinality(), verdict: lowCardinality(),
-		location: lowCardinality(), region: lowCardinality(), posting: lowCardinality(), register: lowCardinality(),
-		businessDate: lowCardinality(), owner: lowCardinality(),
-		startedAt: newInstants(), updatedAt: newInstants(), postedAt: newInstants(), dueAt: newInstants(),
-		identifiers: new(proto.ColStr).Array(), items: new(proto.ColStr).Array(),
-		findingKinds: lowCardinality().Array(), units: newQuantities(),
-		stepName: lowCardinality().Array(), stepOutcome: lowCardinality().Array(),
-		stepLag: new(proto.ColInt64).Array(), stepLimit: new(proto.ColInt64).Array(),
-	}
-	b.input = proto.Input{
-		{Name: "id", Data: &b.id}, {Name: "partition", Data: &b.partition}, {Name: "component", Data: &b.component},
-		{Name: "version", Data: &b.version}, {Name: "deleted", Data: &b.deleted}, {Name: "position", Data: &b.position},
-		{Name: "computed_at", Data: b.computedAt}, {Name: "rule_version", Data: b.ruleVersion},
-		{Name: "fact_position", Data: &b.factPosition}, {Name: "next_at", Data: b.nextAt},
-		{Name: "workflow", Data: b.workflow}, {Name: "state", Data: b.state}, {Name: "verdict", Data: b.verdict},
-		{Name: "sentence", Data: &b.sentence}, {Name: "location", Data: b.location}, {Name: "region", Data: b.region},
-		{Name: "posting", Data: b.posting}, {Name: "register", Data: b.register},
-		{Name: "business_date", Data: b.businessDate}, {Name: "owner", Data: b.owner},
-		{Name: "started_at", Data: b.startedAt}, {Name: "updated_at", Data: b.updatedAt},
-		{Name: "posted_at", Data: b.postedAt}, {Name: "posted_by", Data: &b.postedBy},
-		{Name: "posting_due", Data: b.dueAt}, {Name: "identifiers", Data: b.identifiers}, {Name: "items", Data: b.items},
-		{Name: "finding_kinds", Data: b.findingKinds}, {Name: "units", Data: b.units},
-		{Name: "steps.name", Data: b.stepName}, {Name: "steps.outcome", Data: b.stepOutcome},
-		{Name: "steps.lag_ms", Data: b.stepLag}, {Name: "steps.limit_ms", Data: b.stepLimit},
-		{Name: "detail", Data: &b.detail},
-	}
-	return b
-}
-
-func (b *lifecycleBlock) columns() proto.Input { return b.input }
-
-func (b *lifecycleBlock) add(row *lifecycleRow) {
-	l := &row.Lifecycle
-	b.id.Append(l.ID)
-	b.partition.Append(uint16(row.Partition))
-	b.component.Append(l.Component.String())
-	b.version.Append(rowVersion(row.Version))
-	b.deleted.Append(flag(row.Deleted))
-	b.position.Append(row.Position)
-	b.computedAt.AppendRaw(stamp(l.ComputedAt))
-	b.ruleVersion.Append(l.RuleVersion)
-	b.factPosition.Append(l.FactPosition)
-	b.nextAt.AppendRaw(stamp(l.NextAt))
-	b.workflow.Append(l.Workflow)
-	b.state.Append(string(l.State))
-	b.verdict.Append(string(l.Verdict))
-	b.sentence.Append(l.Sentence)
-	b.location.Append(l.Location)
-	b.region.Append(l.Region)
-	b.posting.Append(string(l.Posting))
-	b.register.Append(l.Register)
-	b.businessDate.Append(l.BusinessDate)
-	b.owner.Append(l.Owner)
-	b.startedAt.AppendRaw(stamp(l.StartedAt))
-	b.updatedAt.AppendRaw(stamp(l.UpdatedAt))
-	b.postedAt.AppendRaw(stamp(l.PostedAt))
-	b.postedBy.Append(l.PostedBy)
-	b.dueAt.AppendRaw(stamp(l.PostingDue))
-	for _, k := range l.Identifiers {
-		b.identifiers.Data.Append(k.String())
-	}
-	b.identifiers.Offsets.Append(uint64(b.identifiers.Data.Rows()))
-	b.items.Append(l.Items)
-	for i := range l.Findings {
-		if f := &l.Findings[i]; f.State == inventory.FindingOpen {
-			b.findingKinds.Data.Append(string(f.Kind))
-		}
-	}
-	b.findingKinds.Offsets.Append(uint64(b.findingKinds.Data.Rows()))
-	for _, u := range l.Units {
-		b.units.uom.Append(u.UOM)
-		b.units.quantity.Append(fixed(u.Quantity))
-	}
-	b.units.end()
-	for i := range l.Steps {
-		s := &l.Steps[i]
-		b.stepName.Data.Append(s.String())
-		b.stepOutcome.Data.Append(string(s.Outcome))
-		var lag, limit int64
-		if s.Outcome != "" {
-			lag = s.OccurredAt.Sub(l.StartedAt).Milliseconds()
-		}
-		if !s.ExpectedBy.IsZero() {
-			limit = s.ExpectedBy.Sub(l.StartedAt).Milliseconds()
-		}
-		b.stepLag.Data.Append(lag)
-		b.stepLimit.Data.Append(limit)
-	}
-	b.stepName.Offsets.Append(uint64(b.stepName.Data.Rows()))
-	b.stepOutcome.Offsets.Append(uint64(b.stepOutcome.Data.Rows()))
-	b.stepLag.Offsets.Append(uint64(b.stepLag.Data.Rows()))
-	b.stepLimit.Offsets.Append(uint64(b.stepLimit.Data.Rows()))
-	b.detail.AppendBytes(row.detail)
-}
-
-// quantities is an Array(Tuple(uom String, quantity Decimal(38, 9))) column.
-type quantities struct {
-	tuples
-	uom      proto.ColStr
-	quantity proto.ColDecimal128
-}
-
-func newQuantities() *quantities {
-	q := new(quantities)
-	q.tuples = tuples{
-		kind:     "Array(Tuple(uom String, quantity Decimal(38, 9)))",
-		elements: []proto.ColInput{&q.uom, &q.quantity},
-	}
-	return q
-}
-
-func flag(b bool) uint8 {
-	if b {
-		return 1
-	}
-	return 0
-}
-
-func newLifecycleAppender(into inserter) *appender[lifecycleRow] {
-	return &appender[lifecycleRow]{
-		insert: queries.Get("insert_lifecycles"), into: into, block: newLifecycleBlock(),
-		compare: func(a, b *lifecycleRow) int {
+func newLifecycleAppender(into inserter) *appender[lifecycle.Row] {
+	type row = lifecycle.Row
+	return &appender[row]{
+		insert: queries.Get("insert_lifecycles"),
+		into:   into,
+		compare: func(a, b *row) int {
 			return cmp.Or(strings.Compare(a.Lifecycle.ID, b.Lifecycle.ID), cmp.Compare(a.Partition, b.Partition))
 		},
+		columns: []column[row]{
+			text("id", func(r *row) string { return r.Lifecycle.ID }),
+			number("partition", func(r *row) uint16 { return small(r.Partition) }),
+			written("component", func(b []byte, r *row) []byte { return appendScoped(b, r.Lifecycle.Component) }),
+			version("version", func(r *row) lifecycle.Version { return r.Version }),
+			number("deleted", func(r *row) uint8 { return flag(r.Deleted) }),
+			number("position", func(r *row) uint64 { return r.Position }),
+			instants("computed_at", func(r *row) time.Time { return r.Lifecycle.ComputedAt }),
+			few("rule_version", func(r *row) string { return r.Lifecycle.RuleVersion }),
+			number("fact_position", func(r *row) uint64 { return r.Lifecycle.FactPosition }),
+			instants("next_at", func(r *row) time.Time { return r.Lifecycle.NextAt }),
+			few("workflow", func(r *row) string { return r.Lifecycle.Workflow }),
+			few("state", func(r *row) string { return string(r.Lifecycle.State) }),
+			few("verdict", func(r *row) string { return string(r.Lifecycle.Verdict) }),
+			text("sentence", func(r *row) string { return r.Lifecycle.Sentence }),
+			few("location", func(r *row) string { return r.Lifecycle.Location }),
+			few("region", func(r *row) string { return r.Lifecycle.Region }),
+			few("posting", func(r *row) string { return string(r.Lifecycle.Posting) }),
+			few("register", func(r *row) string { return r.Lifecycle.Register }),
+			few("business_date", func(r *row) string { return r.Lifecycle.BusinessDate }),
+			few("owner", func(r *row) string { return r.Lifecycle.Owner }),
+			instants("started_at", func(r *row) time.Time { return r.Lifecycle.StartedAt }),
+			instants("updated_at", func(r *row) time.Time { return r.Lifecycle.UpdatedAt }),
+			instants("posted_at", func(r *row) time.Time { return r.Lifecycle.PostedAt }),
+			text("posted_by", func(r *row) string { return r.Lifecycle.PostedBy }),
+			instants("posting_due", func(r *row) time.Time { return r.Lifecycle.PostingDue }),
+			lists("identifiers", func(r *row) []inventory.ScopedKey { return r.Lifecycle.Identifiers },
+				written("", func(b []byte, k *inventory.ScopedKey) []byte { return appendScoped(b, *k) })),
+			texts("items", func(r *row) []string { return r.Lifecycle.Items }),
+			lists("finding_kinds", func(r *row) []inventory.Finding { return openFindings(&r.Lifecycle) },
+				few("", func(f *inventory.Finding) string { return string(f.Kind) })),
+			tuples("units", func(r *row) []inventory.Quantity { return r.Lifecycle.Units },
+				text("uom", func(q *inventory.Quantity) string { return q.UOM }),
+				decimal("quantity", func(q *inventory.Quantity) inventory.Decimal { return q.Quantity })),
+			lists("steps.name", func(r *row) []inventory.StepState { return r.Lifecycle.Steps },
+				few("", func(s *inventory.StepState) string { return s.String() })),
+			lists("steps.outcome", func(r *row) []inventory.StepState { return r.Lifecycle.Steps },
+				few("", func(s *inventory.StepState) string { return string(s.Outcome) })),
+			lists("steps.lag_ms", func(r *row) []int64 { return stepLags(&r.Lifecycle) },
+				number("", func(ms *int64) int64 { return *ms })),
+			lists("steps.limit_ms", func(r *row) []int64 { return stepLimits(&r.Lifecycle) },
+				number("", func(ms *int64) int64 { return *ms })),
+			written("detail", func(b []byte, r *row) []byte { return appendDetail(b, &r.Lifecycle) }),
+		},
 	}
+}
+
+// openFindings returns the findings that are open.
+func openFindings(l *inventory.Lifecycle) []inventory.Finding {
+	return slices.DeleteFunc(slices.Clone(l.Findings), func(f inventory.Finding) bool { return f.State != inventory.FindingOpen })
+}
+
+// stepLags returns how long after the start each step happened, 0 where nothing
+// was heard.
+func stepLags(l *inventory.Lifecycle) []int64 {
+	lags := make([]int64, len(l.Steps))
+	for i := range l.Steps {
+		if l.Steps[i].Outcome != "" {
+			lags[i] = l.Steps[i].OccurredAt.Sub(l.StartedAt).Milliseconds()
+		}
+	}
+	return lags
+}
+
+// stepLimits returns how long after the start each step is due, 0 where it is
+// not.
+func stepLimits(l *inventory.Lifecycle) []int64 {
+	limits := make([]int64, len(l.Steps))
+	for i := range l.Steps {
+		if due := l.Steps[i].ExpectedBy; !due.IsZero() {
+			limits[i] = due.Sub(l.StartedAt).Milliseconds()
+		}
+	}
+	return limits
 }
 
 // keyRow is a search key of a lifecycle.
@@ -186,42 +105,21 @@ type keyRow struct {
 	seenAt                  time.Time
 }
 
-// keyBlock is the columns of insert_lifecycle_keys.sql, in its order.
-type keyBlock struct {
-	search    proto.ColStr
-	name      *proto.ColLowCardinality[string]
-	lifecycle proto.ColStr
-	partition proto.ColUInt16
-	seenAt    *instants
-
-	input proto.Input
-}
-
-func newKeyBlock() *keyBlock {
-	b := &keyBlock{name: lowCardinality(), seenAt: newInstants()}
-	b.input = proto.Input{
-		{Name: "search", Data: &b.search}, {Name: "name", Data: b.name}, {Name: "lifecycle_id", Data: &b.lifecycle},
-		{Name: "partition", Data: &b.partition}, {Name: "seen_at", Data: b.seenAt},
-	}
-	return b
-}
-
-func (b *keyBlock) columns() proto.Input { return b.input }
-
-func (b *keyBlock) add(r *keyRow) {
-	b.search.Append(r.search)
-	b.name.Append(r.name)
-	b.lifecycle.Append(r.lifecycle)
-	b.partition.Append(uint16(r.partition))
-	b.seenAt.AppendRaw(stamp(r.seenAt))
-}
-
 func newKeyAppender(into inserter) *appender[keyRow] {
-	return &appender[keyRow]{
-		insert: queries.Get("insert_lifecycle_keys"), into: into, block: newKeyBlock(),
-		compare: func(a, b *keyRow) int {
+	type row = keyRow
+	return &appender[row]{
+		insert: queries.Get("insert_lifecycle_keys"),
+		into:   into,
+		compare: func(a, b *row) int {
 			return cmp.Or(strings.Compare(a.search, b.search), strings.Compare(a.name, b.name),
 				strings.Compare(a.lifecycle, b.lifecycle), cmp.Compare(a.partition, b.partition))
+		},
+		columns: []column[row]{
+			text("search", func(r *row) string { return r.search }),
+			few("name", func(r *row) string { return r.name }),
+			text("lifecycle_id", func(r *row) string { return r.lifecycle }),
+			number("partition", func(r *row) uint16 { return small(r.partition) }),
+			instants("seen_at", func(r *row) time.Time { return r.seenAt }),
 		},
 	}
 }
@@ -229,15 +127,9 @@ func newKeyAppender(into inserter) *appender[keyRow] {
 // WriteLifecycles implements lifecycle.Store. Search keys are written first: one
 // that leads to nothing yet harms nobody, a lifecycle nobody can find does.
 func (s *Store) WriteLifecycles(ctx context.Context, rows []lifecycle.Row) error {
-	encoded := make([]lifecycleRow, len(rows))
 	var keys []keyRow
 	for i := range rows {
 		l := &rows[i].Lifecycle
-		detail, err := encodeDetail(l)
-		if err != nil {
-			return err
-		}
-		encoded[i] = lifecycleRow{Row: &rows[i], detail: detail}
 		for _, k := range rows[i].NewKeys {
 			for _, search := range inventory.SearchKeys(k.Name, k.Value, l.Location, l.Register) {
 				keys = append(keys, keyRow{search, k.Name, l.ID, rows[i].Partition, l.UpdatedAt})
@@ -247,7 +139,7 @@ func (s *Store) WriteLifecycles(ctx context.Context, rows []lifecycle.Row) error
 	if err := s.keys.write(ctx, keys); err != nil {
 		return fmt.Errorf("write search keys: %w", err)
 	}
-	if err := s.lifecycles.write(ctx, encoded); err != nil {
+	if err := s.lifecycles.write(ctx, rows); err != nil {
 		return fmt.Errorf("write lifecycles: %w", err)
 	}
 	return nil

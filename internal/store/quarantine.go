@@ -7,57 +7,28 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ClickHouse/ch-go/proto"
-
 	"github.com/stocktrace/stocktrace/inventory"
 	"github.com/stocktrace/stocktrace/queries"
 )
 
-type quarantineRow = inventory.Quarantined
-
-// quarantineBlock is the columns of insert_quarantine.sql, in its order.
-type quarantineBlock struct {
-	id                             proto.ColStr
-	receivedAt                     *instants
-	source                         proto.ColStr
-	transport, contentType, reason *proto.ColLowCardinality[string]
-	pointer, detail, raw           proto.ColStr
-
-	input proto.Input
-}
-
-func newQuarantineBlock() *quarantineBlock {
-	b := &quarantineBlock{
-		receivedAt: newInstants(), transport: lowCardinality(), contentType: lowCardinality(), reason: lowCardinality(),
-	}
-	b.input = proto.Input{
-		{Name: "id", Data: &b.id}, {Name: "received_at", Data: b.receivedAt}, {Name: "source", Data: &b.source},
-		{Name: "transport", Data: b.transport}, {Name: "content_type", Data: b.contentType},
-		{Name: "reason", Data: b.reason}, {Name: "pointer", Data: &b.pointer}, {Name: "detail", Data: &b.detail},
-		{Name: "raw", Data: &b.raw},
-	}
-	return b
-}
-
-func (b *quarantineBlock) columns() proto.Input { return b.input }
-
-func (b *quarantineBlock) add(q *quarantineRow) {
-	b.id.Append(q.ID)
-	b.receivedAt.AppendRaw(stamp(q.ReceivedAt))
-	b.source.Append(q.Source)
-	b.transport.Append(q.Transport)
-	b.contentType.Append(q.ContentType)
-	b.reason.Append(q.Reason)
-	b.pointer.Append(q.Pointer)
-	b.detail.Append(q.Detail)
-	b.raw.AppendBytes(q.Raw)
-}
-
-func newQuarantineAppender(into inserter) *appender[quarantineRow] {
-	return &appender[quarantineRow]{
-		insert: queries.Get("insert_quarantine"), into: into, block: newQuarantineBlock(),
-		compare: func(a, b *quarantineRow) int {
+func newQuarantineAppender(into inserter) *appender[inventory.Quarantined] {
+	type row = inventory.Quarantined
+	return &appender[row]{
+		insert: queries.Get("insert_quarantine"),
+		into:   into,
+		compare: func(a, b *row) int {
 			return cmp.Or(a.ReceivedAt.Compare(b.ReceivedAt), strings.Compare(a.ID, b.ID))
+		},
+		columns: []column[row]{
+			text("id", func(r *row) string { return r.ID }),
+			instants("received_at", func(r *row) time.Time { return r.ReceivedAt }),
+			text("source", func(r *row) string { return r.Source }),
+			few("transport", func(r *row) string { return r.Transport }),
+			few("content_type", func(r *row) string { return r.ContentType }),
+			few("reason", func(r *row) string { return r.Reason }),
+			text("pointer", func(r *row) string { return r.Pointer }),
+			text("detail", func(r *row) string { return r.Detail }),
+			written("raw", func(b []byte, r *row) []byte { return append(b, r.Raw...) }),
 		},
 	}
 }

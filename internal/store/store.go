@@ -16,6 +16,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"github.com/stocktrace/stocktrace/internal/store/chdb"
+	"github.com/stocktrace/stocktrace/inventory"
 	"github.com/stocktrace/stocktrace/lifecycle"
 	"github.com/stocktrace/stocktrace/queries"
 )
@@ -91,12 +92,12 @@ type Store struct {
 	log      *slog.Logger
 
 	events     *appender[eventRow]
-	facts      *appender[factRow]
+	facts      *appender[inventory.Fact]
 	bindings   *appender[lifecycle.BindingRow]
-	lifecycles *appender[lifecycleRow]
+	lifecycles *appender[lifecycle.Row]
 	keys       *appender[keyRow]
 	findings   *appender[lifecycle.FindingRow]
-	quarantine *appender[quarantineRow]
+	quarantine *appender[inventory.Quarantined]
 	incidents  *appender[incidentRow]
 
 	closeOnce sync.Once
@@ -333,7 +334,7 @@ func (p Params) args() []any {
 }
 
 func instantParam(t time.Time) string {
-	us := int64(stamp(t))
+	us := stamp(t)
 	sign := ""
 	if us < 0 {
 		sign, us = "-", -us

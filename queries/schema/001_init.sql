@@ -31,8 +31,8 @@ CREATE TABLE IF NOT EXISTS events
     keys           Array(String) CODEC(ZSTD(1)), -- name:value as sent, without correlation and trace id
     -- body is the canonical event in the log's own versioned protobuf form: what
     -- the engine reads back. raw is what the sender sent.
-    body           String CODEC(ZSTD(3)),
-    raw            String CODEC(ZSTD(3)),
+    body           String CODEC(ZSTD(1)),
+    raw            String CODEC(ZSTD(1)),
     raw_type       LowCardinality(String),
     INDEX by_record record_id TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX by_trace trace_id TYPE bloom_filter(0.01) GRANULARITY 1
