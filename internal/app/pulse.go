@@ -31,7 +31,7 @@ type pulse struct {
 type state struct {
 	logErr    error
 	tablesErr error
-	streams   []stream.StreamStats
+	streams   []stream.Stats
 	backlog   uint64
 	full      string // the stream that takes no more, empty while all do
 	unowned   []int

@@ -129,7 +129,7 @@ const endOfExport = 1 << 20
 
 func (l *Log) exportStream(ctx context.Context, out *bufio.Writer, i int, s exportedStream) (messages uint64, err error) {
 	p := puller{log: l, stream: l.stream(i), next: s.From}
-	defer p.close()
+	defer p.close(ctx)
 	for next := s.From; next <= s.To; {
 		batch, err := p.pull(ctx, pullMessages, callTimeout)
 		if err != nil {

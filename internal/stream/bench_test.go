@@ -34,6 +34,7 @@ func cpu() time.Duration {
 }
 
 func report(b *testing.B, used time.Duration) {
+	b.Helper()
 	n := float64(b.N * request)
 	b.ReportMetric(n/b.Elapsed().Seconds(), "records/s")
 	b.ReportMetric(used.Seconds()/n*1e6, "CPU-s/M")

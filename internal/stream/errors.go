@@ -24,8 +24,8 @@ var (
 	ErrUnavailable error = &temporary{"the log is unavailable", 5 * time.Second}
 )
 
-// ErrTooLarge: one record is larger than a message may be. Sending it again
-// cannot help.
+// ErrTooLarge says that one record is larger than a message may be. Sending it
+// again cannot help.
 var ErrTooLarge = errors.New("record too large for the log")
 
 type temporary struct {

@@ -20,7 +20,7 @@ const factsWait = 250 * time.Millisecond
 // when ctx ends, with its error.
 func (l *Log) Facts(ctx context.Context, from uint64, yield func(inventory.Fact), caughtUp func(time.Time)) error {
 	p := puller{log: l, stream: l.stream(l.partitions), next: max(1, from)}
-	defer p.close()
+	defer p.close(ctx)
 	var end uint64     // what has to be yielded …
 	var asOf time.Time // … to have caught up to
 	for ctx.Err() == nil {

@@ -45,8 +45,8 @@ func (l *Log) Healthy(ctx context.Context) error {
 	return err
 }
 
-// StreamStats says how a partition's log stands.
-type StreamStats struct {
+// Stats says how a partition's log stands.
+type Stats struct {
 	// Name is "partition 0" …, "facts" or "quarantine".
 	Name string
 	// Partition is the partition's number; the facts' is Partitions(), the
@@ -67,10 +67,10 @@ type StreamStats struct {
 }
 
 // Stats returns how every partition stands, then the facts and the quarantine.
-func (l *Log) Stats(ctx context.Context) ([]StreamStats, error) {
+func (l *Log) Stats(ctx context.Context) ([]Stats, error) {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
-	out := make([]StreamStats, 0, l.partitions+2)
+	out := make([]Stats, 0, l.partitions+2)
 	for i := range l.partitions + 2 {
 		s, err := l.ctl.Stream(ctx, l.stream(i))
 		if err != nil {
@@ -81,7 +81,7 @@ func (l *Log) Stats(ctx context.Context) ([]StreamStats, error) {
 			return nil, err
 		}
 		info := s.CachedInfo()
-		stats := StreamStats{
+		stats := Stats{
 			Name: fmt.Sprintf("partition %d", i), Partition: i,
 			Messages: info.State.Msgs, Bytes: info.State.Bytes, MaxBytes: info.Config.MaxBytes,
 			First: max(1, info.State.FirstSeq), Last: info.State.LastSeq, Acked: acked,

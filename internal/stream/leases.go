@@ -200,10 +200,11 @@ func (s *Leases) run(ctx context.Context, d *duty) error {
 }
 
 func (s *Leases) session(ctx context.Context, d *duty) error {
-	// Calls made while winding down need a context that has not ended.
+	// What is told to the bucket while winding down needs a context that has not
+	// ended.
 	calls := context.WithoutCancel(ctx)
 	m := &member{
-		duty: d, kv: s.log.leases, ttl: s.o.TTL, backoff: s.o.Backoff, name: s.o.Name, id: nuid.Next(), calls: calls,
+		duty: d, kv: s.log.leases, ttl: s.o.TTL, backoff: s.o.Backoff, name: s.o.Name, id: nuid.Next(),
 		log:     s.log.log.With("group", d.group),
 		others:  make(map[string]sign),
 		slots:   make([]slot, len(d.keys)),
@@ -227,7 +228,7 @@ func (s *Leases) session(ctx context.Context, d *duty) error {
 		return fmt.Errorf("join: %w", err)
 	}
 	defer m.present.leave(calls)
-	m.forgetEnded()
+	m.forgetEnded(calls)
 	return m.run(ctx, watch.Updates())
 }
 
@@ -333,7 +334,6 @@ type member struct {
 	*duty
 	kv      jetstream.KeyValue
 	log     *slog.Logger
-	calls   context.Context // for calls to the bucket; outlives the caller's
 	id      string
 	name    string
 	ttl     time.Duration
@@ -390,7 +390,7 @@ func (m *member) run(ctx context.Context, updates <-chan jetstream.KeyValueEntry
 				m.see(entry)
 			}
 		case e := <-m.ended:
-			m.finish(e)
+			m.finish(ctx, e)
 		case <-tick.C:
 		case <-done:
 			done, why = nil, ctx.Err()
@@ -414,12 +414,18 @@ func (m *member) run(ctx context.Context, updates <-chan jetstream.KeyValueEntry
 
 // forgetEnded removes the traces of sessions that ended long ago. Whoever joins
 // does it; a failure is left to the next.
-func (m *member) forgetEnded() {
-	ctx, cancel := context.WithTimeout(m.calls, m.ttl)
+func (m *member) forgetEnded(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, m.ttl)
 	defer cancel()
 	if err := m.kv.PurgeDeletes(ctx, jetstream.DeleteMarkersOlderThan(time.Hour)); err != nil {
 		m.log.Debug("forget ended sessions", "error", err)
 	}
+}
+
+// call returns the context of one request to the bucket. It does not end with
+// the caller's: a lease is released because that has ended.
+func (m *member) call(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), m.ttl/3)
 }
 
 // see takes in what the bucket says about a session or a slot.
@@ -458,8 +464,8 @@ func (m *member) see(entry jetstream.KeyValueEntry) {
 }
 
 // refresh asks the bucket for a key itself: what was heard of it is behind.
-func (m *member) refresh(key string) {
-	ctx, cancel := context.WithTimeout(m.calls, m.ttl/3)
+func (m *member) refresh(ctx context.Context, key string) {
+	ctx, cancel := m.call(ctx)
 	defer cancel()
 	entry, err := m.kv.Get(ctx, key)
 	switch {
@@ -479,7 +485,7 @@ func (m *member) balance(ctx context.Context) {
 	for id, s := range m.others {
 		// A twentieth more than TTL, for clocks that do not run alike.
 		if now.Sub(s.seen) > m.ttl+m.ttl/20 {
-			m.evict(id, s)
+			m.evict(ctx, id, s)
 		}
 	}
 	share := m.share()
@@ -538,25 +544,25 @@ func (m *member) share() int {
 }
 
 // evict deletes the key of a session that has been silent for too long.
-func (m *member) evict(id string, s sign) {
+func (m *member) evict(ctx context.Context, id string, s sign) {
 	key := sessionPrefix(m.group) + id
 	if s.revision == 0 {
 		// Known from a deed only: it may be alive, and not yet heard of.
-		m.refresh(key)
+		m.refresh(ctx, key)
 		if m.others[id].revision == 0 {
 			delete(m.others, id)
 		}
 		return
 	}
-	ctx, cancel := context.WithTimeout(m.calls, m.ttl/3)
+	call, cancel := m.call(ctx)
 	defer cancel()
-	err := m.kv.Delete(ctx, key, jetstream.LastRevision(s.revision))
+	err := m.kv.Delete(call, key, jetstream.LastRevision(s.revision))
 	switch {
 	case err == nil:
 		m.log.Info("session ended: it was silent for too long", "session", id)
 		delete(m.others, id)
 	case conflicted(err):
-		m.refresh(key)
+		m.refresh(ctx, key)
 	default:
 		m.log.Warn("end silent session", "session", id, "error", err)
 	}
@@ -566,10 +572,10 @@ func (m *member) evict(id string, s sign) {
 // an epoch of its own.
 func (m *member) take(ctx context.Context, i int) bool {
 	want := deed{Epoch: m.slots[i].Epoch + 1, Owner: m.id, Name: m.name}
-	revision, err := m.write(i, want)
+	revision, err := m.write(ctx, i, want)
 	switch {
 	case conflicted(err):
-		m.refresh(m.keys[i])
+		m.refresh(ctx, m.keys[i])
 		return false
 	case err != nil:
 		m.log.Warn("take lease", "key", m.keys[i], "error", err)
@@ -577,7 +583,7 @@ func (m *member) take(ctx context.Context, i int) bool {
 	}
 	m.slots[i] = slot{want, revision}
 	own, cancel := context.WithCancelCause(ctx)
-	unlink := context.AfterFunc(m.present.lost, func() { cancel(ErrLeaseLost) })
+	unlink := context.AfterFunc(m.present.lost, func() { cancel(ErrLeaseLost) }) //nolint:contextcheck // the session's end, beside the caller's
 	m.held[i] = &holding{epoch: want.Epoch, since: time.Now(), cancel: cancel}
 	m.log.Debug("lease taken", "key", m.keys[i], "epoch", want.Epoch)
 	go func() {
@@ -594,12 +600,12 @@ func (m *member) take(ctx context.Context, i int) bool {
 	return true
 }
 
-func (m *member) write(i int, d deed) (uint64, error) {
+func (m *member) write(ctx context.Context, i int, d deed) (uint64, error) {
 	value, err := json.Marshal(d)
 	if err != nil {
 		return 0, err
 	}
-	ctx, cancel := context.WithTimeout(m.calls, m.ttl/3)
+	ctx, cancel := m.call(ctx)
 	defer cancel()
 	if m.slots[i].revision == 0 {
 		return m.kv.Create(ctx, m.keys[i], value)
@@ -613,7 +619,7 @@ func (m *member) giveUp(h *holding, cause error) {
 }
 
 // finish releases a slot whose own has returned.
-func (m *member) finish(e ending) {
+func (m *member) finish(ctx context.Context, e ending) {
 	h := m.held[e.slot]
 	delete(m.held, e.slot)
 	if e.err == nil {
@@ -632,12 +638,12 @@ func (m *member) finish(e ending) {
 		return
 	}
 	released := deed{Epoch: h.epoch}
-	revision, err := m.write(e.slot, released)
+	revision, err := m.write(ctx, e.slot, released)
 	switch {
 	case err == nil:
 		*s = slot{released, revision}
 	case conflicted(err):
-		m.refresh(m.keys[e.slot])
+		m.refresh(ctx, m.keys[e.slot])
 	default:
 		// It is free once this session is gone, and to this session at once.
 		m.log.Warn("release lease", "key", m.keys[e.slot], "error", err)

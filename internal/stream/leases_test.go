@@ -355,7 +355,9 @@ func TestAServerOfOnesOwnHasNoFormerSessions(t *testing.T) {
 		server.Close()
 		cancel()
 		_ = log.Close()
-		<-done
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
 	}
 	if fmt.Sprint(epochs) != "[1 2]" {
 		t.Errorf("epochs %v", epochs)

@@ -43,7 +43,6 @@ type puller struct {
 // message is one message as the stream holds it.
 type message struct {
 	position uint64
-	at       time.Time // when the stream took it, by the server's clock
 	data     []byte
 }
 
@@ -124,7 +123,7 @@ func (p *puller) ask(ctx context.Context, out *[]message, limit int, wait time.D
 		}
 		p.delivered = meta.Sequence.Consumer
 		p.next = meta.Sequence.Stream + 1
-		*out = append(*out, message{position: meta.Sequence.Stream, at: meta.Timestamp, data: m.Data()})
+		*out = append(*out, message{position: meta.Sequence.Stream, data: m.Data()})
 		n++
 	}
 	err = batch.Error()
@@ -164,11 +163,11 @@ func (p *puller) consume(ctx context.Context) error {
 func (p *puller) drop() { p.consumer = nil }
 
 // close forgets the consumer and tells the server, where it listens.
-func (p *puller) close() {
+func (p *puller) close(ctx context.Context) {
 	if p.consumer == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	if err := p.log.js.DeleteConsumer(ctx, p.stream, p.consumer.CachedInfo().Name); err != nil {
 		p.log.log.Debug("end reader", "stream", p.stream, "error", err)

@@ -123,7 +123,7 @@ func (r *reader) Ack(ctx context.Context, position uint64) error {
 
 // Close lets the server forget the reader. The cursor stays where it is.
 func (r *reader) Close() error {
-	r.close()
+	r.close(context.Background())
 	return nil
 }
 

@@ -54,7 +54,7 @@ func lease(partition int, epoch uint64) lifecycle.Lease {
 	return lifecycle.Lease{Partition: partition, Epoch: epoch}
 }
 
-func open(t testing.TB, log *stream.Log, l lifecycle.Lease) lifecycle.Reader {
+func open(t *testing.T, log *stream.Log, l lifecycle.Lease) lifecycle.Reader {
 	t.Helper()
 	r, err := log.Read(t.Context(), l)
 	if err != nil {

@@ -8,33 +8,33 @@ import (
 
 // NATS starts an embedded NATS server on a temporary directory that listens on
 // loopback, for tests that share a log between processes, and returns its URL.
-func NATS(t testing.TB) (url string) {
-	t.Helper()
-	return natsServer(t, "127.0.0.1:0", 32<<30).URL()
+func NATS(tb testing.TB) (url string) {
+	tb.Helper()
+	return natsServer(tb, "127.0.0.1:0", 32<<30).URL()
 }
 
 // Stream opens a log on an embedded NATS server of its own, with the given
 // number of partitions (0: the default).
-func Stream(t testing.TB, partitions int) *stream.Log {
-	t.Helper()
-	log, err := stream.Open(t.Context(), stream.Options{Server: natsServer(t, "", 1<<30), Partitions: partitions})
+func Stream(tb testing.TB, partitions int) *stream.Log {
+	tb.Helper()
+	log, err := stream.Open(tb.Context(), stream.Options{Server: natsServer(tb, "", 1<<30), Partitions: partitions})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := log.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	return log
 }
 
-func natsServer(t testing.TB, listen string, maxBytes int64) *stream.Server {
-	t.Helper()
-	server, err := stream.StartServer(stream.ServerOptions{Dir: t.TempDir(), Listen: listen, MaxBytes: maxBytes})
+func natsServer(tb testing.TB, listen string, maxBytes int64) *stream.Server {
+	tb.Helper()
+	server, err := stream.StartServer(stream.ServerOptions{Dir: tb.TempDir(), Listen: listen, MaxBytes: maxBytes})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(server.Close)
+	tb.Cleanup(server.Close)
 	return server
 }

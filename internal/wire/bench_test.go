@@ -52,6 +52,7 @@ func batchOf(lines int) []inventory.Record {
 }
 
 func perRecord(b *testing.B) {
+	b.Helper()
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/batch, "ns/record")
 }
 
