@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/stocktrace/stocktrace/alerts"
@@ -16,23 +15,22 @@ import (
 	"github.com/stocktrace/stocktrace/slo"
 )
 
-var exact = cmp.AllowUnexported(inventory.Decimal{})
-
 // story plays evaluations one after another, keeping what they leave open.
 type story struct {
-	t     testing.TB
+	tb    testing.TB
 	rules alerts.Rules
 	all   map[string]alerts.Incident
 }
 
-func newStory(t testing.TB) *story {
-	return &story{t: t, rules: alerts.DefaultRules(), all: map[string]alerts.Incident{}}
+func newStory(tb testing.TB) *story {
+	tb.Helper()
+	return &story{tb: tb, rules: alerts.DefaultRules(), all: map[string]alerts.Incident{}}
 }
 
 // at evaluates minutes after noon and returns what changed, as "firing 5" and
 // the like.
 func (s *story) at(minutes int, clusters []alerts.Cluster, results ...slo.Result) string {
-	s.t.Helper()
+	s.tb.Helper()
 	changed := alerts.Advance(&s.rules, s.firing(), clusters, results, alertstest.Noon.Add(time.Duration(minutes)*time.Minute))
 	var words []string
 	for _, i := range changed {
@@ -64,18 +62,18 @@ func (s *story) firing() []alerts.Incident {
 }
 
 func (s *story) expect(minutes int, want string, clusters []alerts.Cluster, results ...slo.Result) {
-	s.t.Helper()
+	s.tb.Helper()
 	if got := s.at(minutes, clusters, results...); got != want {
-		s.t.Errorf("after %d min: %q, want %q", minutes, got, want)
+		s.tb.Errorf("after %d min: %q, want %q", minutes, got, want)
 	}
 }
 
-func missing(t testing.TB, n int) []alerts.Cluster {
-	t.Helper()
+func missing(tb testing.TB, n int) []alerts.Cluster {
+	tb.Helper()
 	if n == 0 {
 		return nil
 	}
-	return []alerts.Cluster{alertstest.MissingInERP(t, n)}
+	return []alerts.Cluster{alertstest.MissingInERP(tb, n)}
 }
 
 func TestFewSalesAreNoIncident(t *testing.T) {

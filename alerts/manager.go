@@ -26,7 +26,7 @@ type Options struct {
 	// Clock is the retailer's: it dates incidents.
 	Clock lifecycle.Clock
 	// Wall is the clock of the people and services we send to, and spaces
-	// evaluations; nil means real time.
+	// evaluations. A simulated day must not send a day's messages in minutes.
 	Wall lifecycle.Clock
 	// Interval between evaluations, on the wall; 0 means 10 s.
 	Interval time.Duration
@@ -74,9 +74,6 @@ func NewManager(o Options) (*Manager, error) {
 	if o.UpdateEvery == 0 {
 		o.UpdateEvery = 30 * time.Second
 	}
-	if o.Wall == nil {
-		o.Wall = realTime{}
-	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -98,11 +95,6 @@ func NewManager(o Options) (*Manager, error) {
 	}
 	return m, errors.Join(errs...)
 }
-
-type realTime struct{}
-
-func (realTime) Now() time.Time                         { return time.Now() }
-func (realTime) After(d time.Duration) <-chan time.Time { return time.After(d) }
 
 // Run evaluates and delivers until ctx ends, and returns nil then; any other
 // return is the error of loading what was stored. The epoch fences rows of a

@@ -33,10 +33,9 @@ type Options struct {
 	Workflows  []*inventory.Workflow
 	// Clock is the retailer's: it says which promises are over.
 	Clock lifecycle.Clock
-	// Wall is the clock evaluations are spaced by; nil means real time. It is
-	// apart from Clock because a simulated day must not cost a day's queries in
-	// minutes.
-	Wall interface{ Now() time.Time }
+	// Wall is the clock evaluations are spaced by, apart from Clock because a
+	// simulated day must not cost a day's queries in minutes.
+	Wall lifecycle.Clock
 	// MaxAge is how old a result may be before Latest evaluates again; 0 means
 	// 10 s.
 	MaxAge time.Duration
@@ -70,15 +69,8 @@ const (
 	failedFor = time.Second
 )
 
-type realTime struct{}
-
-func (realTime) Now() time.Time { return time.Now() }
-
 // NewEvaluator returns an evaluator, or what is wrong with the objectives.
 func NewEvaluator(o Options) (*Evaluator, error) {
-	if o.Wall == nil {
-		o.Wall = realTime{}
-	}
 	if o.MaxAge == 0 {
 		o.MaxAge = 10 * time.Second
 	}

@@ -166,11 +166,11 @@ func (s *Store) Incidents(_ context.Context, since time.Time) ([]alerts.Incident
 
 // MissingInERP is a cluster of n sales that are not in the ERP, all opened at
 // noon.
-func MissingInERP(t testing.TB, n int) alerts.Cluster {
-	t.Helper()
+func MissingInERP(tb testing.TB, n int) alerts.Cluster {
+	tb.Helper()
 	amount, err := inventory.ParseDecimal(fmt.Sprintf("%d.50", 30*n))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	c := alerts.Cluster{
 		Key:      alerts.Key{Kind: inventory.MissingStep, Cause: inventory.CauseDownstreamDelay, System: "erp", Step: "erp posted"},
@@ -224,15 +224,15 @@ func Because(c alerts.Cluster, n int64) slo.Cause {
 
 // Eventually fails the test when ok does not hold within ten seconds of real
 // time. Between attempts it calls step, which moves the test's world on.
-func Eventually(t testing.TB, what string, step func(), ok func() bool) {
-	t.Helper()
+func Eventually(tb testing.TB, what string, step func(), ok func() bool) {
+	tb.Helper()
 	deadline := time.After(10 * time.Second)
 	pause := time.NewTicker(time.Millisecond)
 	defer pause.Stop()
 	for !ok() {
 		select {
 		case <-deadline:
-			t.Fatalf("not within ten seconds: %s", what)
+			tb.Fatalf("not within ten seconds: %s", what)
 		case <-pause.C:
 			step()
 		}

@@ -251,6 +251,7 @@ func TestSlacktest(t *testing.T) {
 
 // incidents are the golden cases.
 func incidents(t *testing.T) map[string]alerts.Incident {
+	t.Helper()
 	missing := alertstest.MissingInERP(t, 4000)
 	cause := alertstest.Burning(alertstest.Because(missing, 2900))
 	rules := alerts.DefaultRules()

@@ -80,7 +80,8 @@ func TestIdentityDoesNotChange(t *testing.T) {
 	identity := func(name string) (id struct {
 		GroupKey string
 		Alerts   []struct{ Fingerprint string }
-	}) {
+	},
+	) {
 		raw, err := os.ReadFile(filepath.Join("testdata", name+".json"))
 		if err != nil {
 			t.Fatal(err)

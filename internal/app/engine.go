@@ -64,7 +64,7 @@ func (a *App) startAlerts(leases *stream.Leases) error {
 	}
 	manager, err := alerts.NewManager(alerts.Options{
 		Source: a.store, Objectives: a.objectives, Store: a.store, Receivers: receivers, Rules: alerts.DefaultRules(),
-		PublicURL: s.PublicURL, Clock: a.clock, Log: a.log.With("part", "alerts"),
+		PublicURL: s.PublicURL, Clock: a.clock, Wall: RealClock{}, Log: a.log.With("part", "alerts"),
 	})
 	if err != nil {
 		return fmt.Errorf("alerts: %w", err)
@@ -77,6 +77,7 @@ func (a *App) startAlerts(leases *stream.Leases) error {
 func (a *App) startObjectives(context.Context) error {
 	e, err := slo.NewEvaluator(slo.Options{
 		Source: a.store, Objectives: a.rules.objectives, Workflows: a.rules.workflows, Clock: a.clock,
+		Wall: RealClock{},
 	})
 	if err != nil {
 		return err

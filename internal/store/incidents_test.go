@@ -149,7 +149,8 @@ func TestClustersCountCauses(t *testing.T) {
 			Key: mapping, Severity: inventory.Warning, Title: "Not in ERP", Open: 7, Recent: 7,
 			FirstOpened: minuteAgo, LastOpened: minuteAgo, Locations: 1, LocationsTop: []string{"0123"}, Regions: []string{"north"},
 			Groups: 3, GroupsTop: []alerts.Group{
-				{ID: "g-item-0", What: "item_unmapped m-41 it's\t0", Open: 3}, {ID: "g-item-1", What: "item_unmapped m-41 it's\t1", Open: 3},
+				{ID: "g-item-0", What: "item_unmapped m-41 it's\t0", Open: 3},
+				{ID: "g-item-1", What: "item_unmapped m-41 it's\t1", Open: 3},
 				{ID: "g-item-2", What: "item_unmapped m-41 it's\t2", Open: 1},
 			},
 		}),

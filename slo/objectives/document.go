@@ -168,9 +168,23 @@ type target struct {
 var known = func() map[string][]string {
 	names := map[string][]string{}
 	for _, v := range []any{
-		document{}, metadata{}, spec{}, indicator{}, indicatorSpec{}, ratioMetric{}, metric{}, metricSource{},
-		query{}, timeWindow{}, objective{}, alertPolicy{}, alertPolicySpec{}, condition{}, conditionSpec{},
-		burnRate{}, target{},
+		document{},
+		metadata{},
+		spec{},
+		indicator{},
+		indicatorSpec{},
+		ratioMetric{},
+		metric{},
+		metricSource{},
+		query{},
+		timeWindow{},
+		objective{},
+		alertPolicy{},
+		alertPolicySpec{},
+		condition{},
+		conditionSpec{},
+		burnRate{},
+		target{},
 	} {
 		t := reflect.TypeOf(v)
 		for i := range t.NumField() {
