@@ -152,10 +152,18 @@ func (c *Collector) Done() <-chan struct{} {
 }
 
 // GRPC is the address OTLP over gRPC listens on, once started.
-func (c *Collector) GRPC() string { return c.options.GRPC }
+func (c *Collector) GRPC() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.options.GRPC
+}
 
 // HTTP is the address OTLP over HTTP listens on, once started.
-func (c *Collector) HTTP() string { return c.options.HTTP }
+func (c *Collector) HTTP() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.options.HTTP
+}
 
 // Factories returns the components this Collector is built of: upstream's otlp
 // receiver and memory limiter, and stocktrace's own. A distribution with more

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +26,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
+	_ "google.golang.org/grpc/encoding/gzip" // for senders that compress
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -471,11 +473,75 @@ func TestOversizedOTLP(t *testing.T) {
 	if r.StatusCode != http.StatusRequestEntityTooLarge {
 		t.Errorf("gzip bomb: %d", r.StatusCode)
 	}
-	err := dial(t, c).Invoke(t.Context(), "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
-		large, new([]byte), grpc.ForceCodec(bytesCodec{}))
-	if status.Code(err) != codes.ResourceExhausted {
-		t.Errorf("grpc: %v", err)
+	for name, compressed := range map[string][]grpc.CallOption{"grpc": nil, "grpc gzip bomb": {grpc.UseCompressor("gzip")}} {
+		err := dial(t, c).Invoke(t.Context(), "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+			large, new([]byte), append(compressed, grpc.ForceCodec(bytesCodec{}))...)
+		if status.Code(err) != codes.ResourceExhausted {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
+	if records, quarantined := m.contents(); len(records)+len(quarantined) != 0 {
+		t.Errorf("stored %d records and %d entries", len(records), len(quarantined))
+	}
+}
+
+// While memory is short the Collector refuses, and says when to come again.
+func TestMemoryLimiterRefusesForLater(t *testing.T) {
+	m := &memory{}
+	o := options(m)
+	o.HTTP, o.GRPC = freePort(t), freePort(t)
+	o.ConfigFile = filepath.Join(t.TempDir(), "collector.yaml")
+	text := fmt.Sprintf(`
+extensions: {stocktrace: }
+receivers:
+  otlp:
+    protocols:
+      http: {endpoint: %q, middlewares: [{id: stocktrace}]}
+      grpc: {endpoint: %q, middlewares: [{id: stocktrace}]}
+processors:
+  memory_limiter: {check_interval: 1ms, limit_mib: 1}
+exporters: {jetstream: }
+service:
+  extensions: [stocktrace]
+  pipelines: {traces: {receivers: [otlp], processors: [memory_limiter], exporters: [jetstream]}}
+`, o.HTTP, o.GRPC)
+	if err := os.WriteFile(o.ConfigFile, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := start(t, o)
+	td := ptrace.NewTraces()
+	sale(td, 1)
+	request := ptraceotlp.NewExportRequestFromTraces(td)
+	body, err := request.MarshalProto()
+	if err != nil {
+		t.Fatal(err)
+	}
+	held := make([]byte, 2<<20) // more than the limit, until the end of the test
+	var r *http.Response
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		if r, _ = post(t, c, "/v1/traces", "application/x-protobuf", body); r.StatusCode != http.StatusOK || time.Now().After(deadline) {
+			break
+		}
+	}
+	if r.StatusCode != http.StatusServiceUnavailable || r.Header.Get("Retry-After") != "5" {
+		t.Errorf("HTTP: %d, Retry-After %q", r.StatusCode, r.Header.Get("Retry-After"))
+	}
+	_, err = ptraceotlp.NewGRPCClient(dial(t, c)).Export(t.Context(), request)
+	if s := status.Convert(err); s.Code() != codes.Unavailable || len(s.Details()) != 1 {
+		t.Errorf("gRPC: %v with details %v", err, s.Details())
+	}
+	runtime.KeepAlive(held)
+}
+
+// freePort returns an address nobody listens on at the moment.
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().String()
 }
 
 func TestTokenIsDemandedBeforeAnythingIsDecoded(t *testing.T) {
@@ -568,15 +634,7 @@ func TestStartNamesThePortThatIsTaken(t *testing.T) {
 func TestConfigurationOfOnesOwn(t *testing.T) {
 	m := &memory{}
 	o := options(m)
-	address := "127.0.0.1:0"
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	address = l.Addr().String()
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
+	address := freePort(t)
 	file := filepath.Join(t.TempDir(), "collector.yaml")
 	text := `
 receivers: {otlp: {protocols: {http: {endpoint: "` + address + `"}}}}
@@ -607,13 +665,10 @@ service: {pipelines: {traces: {receivers: [otlp], exporters: [jetstream]}}}
 	if err := os.WriteFile(file, []byte(strings.Replace(text, "jetstream: ", "jetstream: {url: x}", 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	bad, err := collector.New(options(m))
+	o = options(m)
+	o.ConfigFile = file
+	bad, err := collector.New(o)
 	if err != nil {
-		t.Fatal(err)
-	}
-	o2 := options(m)
-	o2.ConfigFile = file
-	if bad, err = collector.New(o2); err != nil {
 		t.Fatal(err)
 	}
 	if err := bad.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "url") {

@@ -27,7 +27,7 @@ type logCore struct {
 }
 
 func newLogCore(logger *slog.Logger) zapcore.Core {
-	return &logCore{logger: logger.With(slog.String("component", "collector"))}
+	return &logCore{logger}
 }
 
 func level(l zapcore.Level) slog.Level {

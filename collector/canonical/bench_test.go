@@ -56,7 +56,6 @@ func BenchmarkFromTraces(b *testing.B) {
 			b.Fatal(err, len(batch.Records), batch.Rejected)
 		}
 	}
-
 }
 
 func BenchmarkFromCloudEvent(b *testing.B) {

@@ -424,7 +424,8 @@ func plain(v pcommon.Value, depth int) error {
 func hexOf(id interface {
 	IsEmpty() bool
 	String() string
-}) string {
+},
+) string {
 	if id.IsEmpty() {
 		return ""
 	}
