@@ -13,20 +13,20 @@ import (
 )
 
 // uciBaskets reads the real baskets, or skips.
-func uciBaskets(t testing.TB) []*Basket {
-	t.Helper()
+func uciBaskets(tb testing.TB) []*Basket {
+	tb.Helper()
 	// Beside the repository.
 	name := filepath.Join("..", "..", "..", "shared", "data", "uci-online-retail-2010-12.csv.gz")
 	b, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		t.Skipf("SKIPPED: the real baskets are not there (%s)", name)
+		tb.Skipf("SKIPPED: the real baskets are not there (%s)", name)
 	}
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	baskets, err := ReadBaskets(bytes.NewReader(b))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return baskets
 }

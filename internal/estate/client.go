@@ -359,14 +359,15 @@ func grpcError(err error) error {
 		return fmt.Errorf("%w: %w", errDenied, err)
 	case codes.InvalidArgument, codes.Unimplemented, codes.OutOfRange:
 		return &refusedError{err}
-	}
-	retry := &retryableError{err: err}
-	for _, detail := range s.Details() {
-		if info, ok := detail.(*errdetails.RetryInfo); ok {
-			retry.after = min(info.GetRetryDelay().AsDuration(), retryAfterMost)
+	default:
+		retry := &retryableError{err: err}
+		for _, detail := range s.Details() {
+			if info, ok := detail.(*errdetails.RetryInfo); ok {
+				retry.after = min(info.GetRetryDelay().AsDuration(), retryAfterMost)
+			}
 		}
+		return retry
 	}
-	return retry
 }
 
 // How an attempt may fail besides being denied.
@@ -415,7 +416,7 @@ func (c *client) retry(ctx context.Context, try attempt) (answer, error) {
 		}
 		c.retries.Add(1)
 		// Half of it by chance, so that senders do not all come back at once.
-		pause := max(retryable.after, wait/2+rand.N(wait/2))
+		pause := max(retryable.after, wait/2+rand.N(wait/2)) //nolint:gosec // a pause is no secret
 		timer := time.NewTimer(pause)
 		select {
 		case <-ctx.Done():

@@ -37,41 +37,75 @@ func TestCompare(t *testing.T) {
 	}{
 		{name: "nothing to say", truth: SaleTruth{Verdict: inventory.Complete}, verdict: inventory.Complete},
 		{name: "another verdict", truth: SaleTruth{Verdict: inventory.Complete}, verdict: inventory.Overdue, verdict2: 1},
-		{name: "a false finding", truth: SaleTruth{Verdict: inventory.Complete}, verdict: inventory.Complete,
-			findings: []ObservedFinding{found(missed, "erp posted", open, "")}, unasked: 1},
-		{name: "a false one that closed is false all the same", truth: SaleTruth{Verdict: inventory.Complete}, verdict: inventory.Complete,
-			findings: []ObservedFinding{found(missed, "erp posted", closed, inventory.Recovered)}, unasked: 1},
-		{name: "disproved ones aside", truth: SaleTruth{Verdict: inventory.Complete}, verdict: inventory.Complete,
-			findings: []ObservedFinding{found(missed, "erp posted", closed, inventory.Disproved)}},
+		{
+			name: "a false finding", truth: SaleTruth{Verdict: inventory.Complete}, verdict: inventory.Complete,
+			findings: []ObservedFinding{found(missed, "erp posted", open, "")}, unasked: 1,
+		},
+		{
+			name: "a false one that closed is false all the same", truth: SaleTruth{Verdict: inventory.Complete}, verdict: inventory.Complete,
+			findings: []ObservedFinding{found(missed, "erp posted", closed, inventory.Recovered)}, unasked: 1,
+		},
+		{
+			name: "disproved ones aside", truth: SaleTruth{Verdict: inventory.Complete}, verdict: inventory.Complete,
+			findings: []ObservedFinding{found(missed, "erp posted", closed, inventory.Disproved)},
+		},
 		{name: "a miss", truth: SaleTruth{Verdict: inventory.Overdue, Findings: []Expected{missingERP}}, verdict: inventory.Overdue, missed: 1},
-		{name: "found", truth: SaleTruth{Verdict: inventory.Overdue, Findings: []Expected{missingERP}}, verdict: inventory.Overdue,
-			findings: []ObservedFinding{found(missed, "erp posted", open, "")}},
-		{name: "found at another step", truth: SaleTruth{Verdict: inventory.Overdue, Findings: []Expected{missingERP}}, verdict: inventory.Overdue,
-			findings: []ObservedFinding{found(missed, "middleware mapped", open, "")}, missed: 1, unasked: 1},
-		{name: "found, and closed where it is open", truth: SaleTruth{Verdict: inventory.Overdue, Findings: []Expected{missingERP}}, verdict: inventory.Overdue,
-			findings: []ObservedFinding{found(missed, "erp posted", closed, inventory.Recovered)}, missed: 1, unasked: 1},
-		{name: "found twice", truth: SaleTruth{Verdict: inventory.Overdue, Findings: []Expected{missingERP}}, verdict: inventory.Overdue,
-			findings: []ObservedFinding{found(missed, "erp posted", open, ""), found(missed, "erp posted", open, "")}, unasked: 1},
-		{name: "late", truth: SaleTruth{Verdict: inventory.CompleteLate, Findings: []Expected{lateERP}}, verdict: inventory.CompleteLate,
-			findings: []ObservedFinding{found(late, "erp posted", closed, "")}},
-		{name: "missing, then late", truth: SaleTruth{Verdict: inventory.CompleteLate, Findings: []Expected{lateERP}}, verdict: inventory.CompleteLate,
-			findings: []ObservedFinding{found(missed, "erp posted", closed, inventory.Recovered)}},
-		{name: "missing, then late, but still missing", truth: SaleTruth{Verdict: inventory.CompleteLate, Findings: []Expected{lateERP}}, verdict: inventory.CompleteLate,
-			findings: []ObservedFinding{found(missed, "erp posted", open, "")}, missed: 1, unasked: 1},
-		{name: "late said twice", truth: SaleTruth{Verdict: inventory.CompleteLate, Findings: []Expected{lateERP}}, verdict: inventory.CompleteLate,
-			findings: []ObservedFinding{found(late, "erp posted", closed, ""), found(missed, "erp posted", closed, inventory.Recovered)}, unasked: 1},
-		{name: "tolerated", truth: SaleTruth{Verdict: inventory.Complete, Tolerated: []Expected{{Kind: missed, Step: "erp posted", State: closed}}},
-			verdict: inventory.Complete, findings: []ObservedFinding{found(missed, "erp posted", closed, inventory.Recovered)}},
-		{name: "tolerated once closed", truth: SaleTruth{Verdict: inventory.Complete, Tolerated: []Expected{{Kind: missed, Step: "erp posted", State: closed}}},
-			verdict: inventory.Complete, findings: []ObservedFinding{found(missed, "erp posted", open, "")}, unasked: 1},
-		{name: "a duplicate belongs to no step", truth: SaleTruth{Verdict: inventory.Complete, Findings: []Expected{{Kind: inventory.DuplicateDelivery, Step: "middleware accepted"}}},
-			verdict: inventory.Complete, findings: []ObservedFinding{found(inventory.DuplicateDelivery, "pos completed", closed, "")}},
-		{name: "not final yet: nothing is missed", truth: SaleTruth{Verdict: inventory.Overdue, Findings: []Expected{missingERP}, FinalAt: at(50)},
-			verdict: inventory.Open, open: 1},
-		{name: "not final yet, but wrong", truth: SaleTruth{Verdict: inventory.Overdue, Findings: []Expected{missingERP}, FinalAt: at(50)},
-			verdict: inventory.Open, findings: []ObservedFinding{found(inventory.DuplicatePosting, "erp posted", open, "")}, unasked: 1, open: 1},
-		{name: "not final yet: a late step is missing", truth: SaleTruth{Verdict: inventory.CompleteLate, Findings: []Expected{lateERP}, FinalAt: at(50)},
-			verdict: inventory.Overdue, findings: []ObservedFinding{found(missed, "erp posted", open, "")}, open: 1},
+		{
+			name: "found", truth: SaleTruth{Verdict: inventory.Overdue, Findings: []Expected{missingERP}}, verdict: inventory.Overdue,
+			findings: []ObservedFinding{found(missed, "erp posted", open, "")},
+		},
+		{
+			name: "found at another step", truth: SaleTruth{Verdict: inventory.Overdue, Findings: []Expected{missingERP}}, verdict: inventory.Overdue,
+			findings: []ObservedFinding{found(missed, "middleware mapped", open, "")}, missed: 1, unasked: 1,
+		},
+		{
+			name: "found, and closed where it is open", truth: SaleTruth{Verdict: inventory.Overdue, Findings: []Expected{missingERP}}, verdict: inventory.Overdue,
+			findings: []ObservedFinding{found(missed, "erp posted", closed, inventory.Recovered)}, missed: 1, unasked: 1,
+		},
+		{
+			name: "found twice", truth: SaleTruth{Verdict: inventory.Overdue, Findings: []Expected{missingERP}}, verdict: inventory.Overdue,
+			findings: []ObservedFinding{found(missed, "erp posted", open, ""), found(missed, "erp posted", open, "")}, unasked: 1,
+		},
+		{
+			name: "late", truth: SaleTruth{Verdict: inventory.CompleteLate, Findings: []Expected{lateERP}}, verdict: inventory.CompleteLate,
+			findings: []ObservedFinding{found(late, "erp posted", closed, "")},
+		},
+		{
+			name: "missing, then late", truth: SaleTruth{Verdict: inventory.CompleteLate, Findings: []Expected{lateERP}}, verdict: inventory.CompleteLate,
+			findings: []ObservedFinding{found(missed, "erp posted", closed, inventory.Recovered)},
+		},
+		{
+			name: "missing, then late, but still missing", truth: SaleTruth{Verdict: inventory.CompleteLate, Findings: []Expected{lateERP}}, verdict: inventory.CompleteLate,
+			findings: []ObservedFinding{found(missed, "erp posted", open, "")}, missed: 1, unasked: 1,
+		},
+		{
+			name: "late said twice", truth: SaleTruth{Verdict: inventory.CompleteLate, Findings: []Expected{lateERP}}, verdict: inventory.CompleteLate,
+			findings: []ObservedFinding{found(late, "erp posted", closed, ""), found(missed, "erp posted", closed, inventory.Recovered)}, unasked: 1,
+		},
+		{
+			name: "tolerated", truth: SaleTruth{Verdict: inventory.Complete, Tolerated: []Expected{{Kind: missed, Step: "erp posted", State: closed}}},
+			verdict: inventory.Complete, findings: []ObservedFinding{found(missed, "erp posted", closed, inventory.Recovered)},
+		},
+		{
+			name: "tolerated once closed", truth: SaleTruth{Verdict: inventory.Complete, Tolerated: []Expected{{Kind: missed, Step: "erp posted", State: closed}}},
+			verdict: inventory.Complete, findings: []ObservedFinding{found(missed, "erp posted", open, "")}, unasked: 1,
+		},
+		{
+			name: "a duplicate belongs to no step", truth: SaleTruth{Verdict: inventory.Complete, Findings: []Expected{{Kind: inventory.DuplicateDelivery, Step: "middleware accepted"}}},
+			verdict: inventory.Complete, findings: []ObservedFinding{found(inventory.DuplicateDelivery, "pos completed", closed, "")},
+		},
+		{
+			name: "not final yet: nothing is missed", truth: SaleTruth{Verdict: inventory.Overdue, Findings: []Expected{missingERP}, FinalAt: at(50)},
+			verdict: inventory.Open, open: 1,
+		},
+		{
+			name: "not final yet, but wrong", truth: SaleTruth{Verdict: inventory.Overdue, Findings: []Expected{missingERP}, FinalAt: at(50)},
+			verdict: inventory.Open, findings: []ObservedFinding{found(inventory.DuplicatePosting, "erp posted", open, "")}, unasked: 1, open: 1,
+		},
+		{
+			name: "not final yet: a late step is missing", truth: SaleTruth{Verdict: inventory.CompleteLate, Findings: []Expected{lateERP}, FinalAt: at(50)},
+			verdict: inventory.Overdue, findings: []ObservedFinding{found(missed, "erp posted", open, "")}, open: 1,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.truth.CorrelationID, c.truth.Workflow = "c-1", "sale"
@@ -118,10 +152,14 @@ func TestCompareWholes(t *testing.T) {
 		{"a lifecycle missing", Observed{nil, []ObservedFinding{silent("erp", "", 15)}}, "0 0 1"},
 		{"a lifecycle torn apart", Observed{[]ObservedLifecycle{known, {CorrelationID: "receipt:1/2/3"}}, []ObservedFinding{silent("erp", "", 15)}}, "0 0 1"},
 		{"a lifecycle listed twice", Observed{[]ObservedLifecycle{known, known}, []ObservedFinding{silent("erp", "", 15)}}, "0 0 1"},
-		{"a finding about nobody", Observed{[]ObservedLifecycle{known}, []ObservedFinding{silent("erp", "", 15),
-			{ID: "x", Kind: inventory.MissingStep, CorrelationID: "receipt:1/2/3"}}}, "0 1 0"},
-		{"a group of findings is not one more", Observed{[]ObservedLifecycle{known}, []ObservedFinding{silent("erp", "", 15),
-			{ID: "g", Kind: inventory.MissingStep}}}, "0 0 0"},
+		{"a finding about nobody", Observed{[]ObservedLifecycle{known}, []ObservedFinding{
+			silent("erp", "", 15),
+			{ID: "x", Kind: inventory.MissingStep, CorrelationID: "receipt:1/2/3"},
+		}}, "0 1 0"},
+		{"a group of findings is not one more", Observed{[]ObservedLifecycle{known}, []ObservedFinding{
+			silent("erp", "", 15),
+			{ID: "g", Kind: inventory.MissingStep},
+		}}, "0 0 0"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := Compare(truth, c.observed, time.Time{})

@@ -8,6 +8,7 @@
 //	truth.go      what must be said of it, from its messages → truth, as NDJSON
 //	feed.go       each system's export: order, batches, watermarks
 //	client.go     the public ports, with retries            → acknowledged record ids
+//	rehearse.go   the same without an instance
 //	compare.go    truth against what the instance answers
 //
 // Everything that is sent follows from the seed and the start: an estate that

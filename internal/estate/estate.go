@@ -1,6 +1,7 @@
 package estate
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -18,7 +19,7 @@ type Estate struct {
 	episodes *episodes
 	client   *client
 	truth    *truthWriter
-	feeds    [feedCount]*feed
+	outlet   outlet
 	ledger   *ledger
 	// resumed is what an earlier run left, nil where there was none.
 	resumed *saved
@@ -50,8 +51,29 @@ type Stats struct {
 	Faults map[Fault]int64
 }
 
-// New lays out the retailer, or takes up the one that opts.State remembers.
+// outlet takes what the systems export.
+type outlet interface {
+	// give hands over a feed's next messages and watermarks. It may wait.
+	give(ctx context.Context, f feedID, p parcel) error
+	// settle returns when everything given is acknowledged.
+	settle(ctx context.Context) error
+}
+
+// New lays out the retailer, or takes up the one that opts.State remembers. Run
+// gives back what it holds.
 func New(opts Options) (*Estate, error) {
+	e, err := plan(opts)
+	if err != nil {
+		return nil, err
+	}
+	if e.client, err = newClient(&e.opts); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// plan makes a retailer that reports to nobody yet.
+func plan(opts Options) (*Estate, error) {
 	if opts.Clock == nil {
 		opts.Clock = machineClock{}
 	}
@@ -76,9 +98,6 @@ func New(opts Options) (*Estate, error) {
 		silent: map[mark]bool{}, stats: Stats{Faults: map[Fault]int64{}},
 	}
 	if err := e.begin(groups); err != nil {
-		return nil, err
-	}
-	if e.client, err = newClient(&e.opts); err != nil {
 		return nil, err
 	}
 	return e, nil

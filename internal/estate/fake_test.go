@@ -71,6 +71,7 @@ const (
 )
 
 func newReceiver(t *testing.T) *receiver {
+	t.Helper()
 	r := &receiver{t: t, kept: map[string]keptEvent{}, through: map[string]time.Time{}, marks: map[string]int{}, traceOf: map[string]string{}}
 	r.events = httptest.NewServer(http.HandlerFunc(r.serve))
 	t.Cleanup(r.events.Close)
@@ -145,6 +146,7 @@ func (r *receiver) serve(w http.ResponseWriter, req *http.Request) {
 	case denied:
 		http.Error(w, "who are you", http.StatusUnauthorized)
 		return
+	default:
 	}
 	var quarantined []map[string]any
 	switch req.URL.Path {
@@ -211,6 +213,7 @@ func (s *spanReceiver) Export(_ context.Context, request ptraceotlp.ExportReques
 		return ptraceotlp.ExportResponse{}, st.Err()
 	case denied:
 		return ptraceotlp.ExportResponse{}, status.Error(codes.Unauthenticated, "who are you")
+	default:
 	}
 	for _, rs := range request.Traces().ResourceSpans().All() {
 		for _, ss := range rs.ScopeSpans().All() {

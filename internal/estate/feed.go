@@ -31,6 +31,33 @@ type feed struct {
 	queue       chan parcel
 }
 
+// exports are the feeds of all systems.
+type exports [feedCount]*feed
+
+func (x *exports) give(ctx context.Context, f feedID, p parcel) error {
+	select {
+	case x[f].queue <- p:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (x *exports) settle(ctx context.Context) error {
+	for f := range x {
+		reached := make(chan struct{})
+		if err := x.give(ctx, feedID(f), parcel{reached: reached}); err != nil {
+			return err
+		}
+		select {
+		case <-reached:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
 // run sends what comes over the queue until it is closed, and returns when all
 // of it is acknowledged.
 func (f *feed) run(ctx context.Context) error {

@@ -75,12 +75,18 @@ type message struct {
 	seq uint64 // order of planning, which breaks ties
 }
 
-// source is the CloudEvents source.
+// source names the sender: the CloudEvents source, or what an instance makes of
+// the OTLP resource.
 func (m *message) source() string {
-	if m.ref == adjusted {
+	switch {
+	case m.via != cloudEvents:
+		name, instance := m.service()
+		return name + "/" + instance
+	case m.ref == adjusted:
 		return "/store-app/store/" + m.sale.store.ID
+	default:
+		return "/pos/store/" + m.sale.store.ID + "/register/" + m.sale.store.register(m.sale.register)
 	}
-	return "/pos/store/" + m.sale.store.ID + "/register/" + m.sale.store.register(m.sale.register)
 }
 
 // service is the OTLP resource: service.name and service.instance.id.
@@ -96,13 +102,7 @@ func (m *message) service() (name, instance string) {
 }
 
 // recordID is the id under which the instance keeps the message.
-func (m *message) recordID() string {
-	if m.via == cloudEvents {
-		return inventory.RecordID(m.source(), m.id)
-	}
-	name, instance := m.service()
-	return inventory.RecordID(name+"/"+instance, m.id)
-}
+func (m *message) recordID() string { return inventory.RecordID(m.source(), m.id) }
 
 // weight estimates the bytes it takes on the wire, to bound requests.
 func (m *message) weight() int {
@@ -135,7 +135,7 @@ func (m *message) parentSpanID() string {
 func (m *message) event() inventory.Event {
 	s := m.sale
 	e := inventory.Event{
-		ID: m.id, Time: m.at, TraceID: m.traceID(), SpanID: m.spanID(), ParentSpanID: m.parentSpanID(),
+		ID: m.id, Source: m.source(), Time: m.at, TraceID: m.traceID(), SpanID: m.spanID(), ParentSpanID: m.parentSpanID(),
 		Type:     "inventory." + s.basket.Workflow + "." + m.ref.Step,
 		Workflow: s.basket.Workflow, Step: m.ref.Step, System: m.ref.System,
 		Outcome: m.outcome, Attempt: m.attempt, Location: s.store.ID, Error: m.failure,
@@ -143,7 +143,6 @@ func (m *message) event() inventory.Event {
 	}
 	switch m.ref {
 	case posCompleted:
-		e.Source = m.source()
 		e.CorrelationID = s.correlation
 		e.Register = s.store.register(s.register)
 		e.BusinessDate = s.businessDate()
@@ -156,7 +155,6 @@ func (m *message) event() inventory.Event {
 		}
 		e.Lines = m.tillLines()
 	case adjusted:
-		e.Source = m.source()
 		e.CorrelationID = s.correlation
 		e.BusinessDate = s.businessDate()
 		e.Keys = []inventory.Key{{Name: "adjustment", Value: s.store.ID + "-" + s.correlation}}

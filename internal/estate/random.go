@@ -13,7 +13,7 @@ import (
 type dice struct{ *rand.Rand }
 
 func roll(seed uint64, purpose string, numbers ...uint64) dice {
-	return dice{rand.New(rand.NewPCG(seed, digest(purpose, numbers...)))}
+	return dice{rand.New(rand.NewPCG(seed, digest(purpose, numbers...)))} //nolint:gosec // meant to be foreseen
 }
 
 // chance reports true with the given probability. It always rolls once.

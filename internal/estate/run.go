@@ -83,13 +83,14 @@ func (e *Estate) Run(ctx context.Context) error {
 		e.watch(stopWatch)
 	}()
 
+	var all exports
 	feedsDone := make(chan struct{}, feedCount)
-	for id := range e.feeds {
+	for id := range all {
 		f := &feed{
 			client: e.client, concurrency: e.opts.Concurrency, batchSize: e.opts.BatchSize,
 			done: e.ledger.done, queue: make(chan parcel, 2),
 		}
-		e.feeds[id] = f
+		all[id] = f
 		go func() {
 			if err := f.run(ctx); err != nil {
 				cancel(err)
@@ -97,11 +98,12 @@ func (e *Estate) Run(ctx context.Context) error {
 			feedsDone <- struct{}{}
 		}()
 	}
+	e.outlet = &all
 	err := e.trade(ctx)
-	for _, f := range e.feeds {
+	for _, f := range all {
 		close(f.queue)
 	}
-	for range e.feeds {
+	for range all {
 		<-feedsDone
 	}
 	// A feed that gave up says why; everybody else only noticed.
@@ -109,7 +111,12 @@ func (e *Estate) Run(ctx context.Context) error {
 		err = cause
 	}
 	if err == nil {
-		err = e.finish(ctx)
+		now := e.opts.Clock.Now().UTC().Truncate(time.Millisecond)
+		if err = e.client.say(ctx, e.farewell(now)); err == nil {
+			e.truth.write(line{End: &now})
+			e.phase("done")
+			err = e.client.refusal()
+		}
 	}
 	err = errors.Join(err, e.save())
 	close(stopWatch)
@@ -257,10 +264,8 @@ func (e *Estate) flush(ctx context.Context) error {
 		if len(p.messages) == 0 && len(p.marks) == 0 {
 			continue
 		}
-		select {
-		case e.feeds[f].queue <- p:
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := e.outlet.give(ctx, feedID(f), p); err != nil {
+			return err
 		}
 		e.batch[f] = parcel{}
 	}
@@ -397,30 +402,11 @@ func (e *Estate) sendHistory(ctx context.Context) error {
 	if err := e.flush(ctx); err != nil {
 		return err
 	}
-	return e.settle(ctx)
+	return e.outlet.settle(ctx)
 }
 
-// settle waits until every feed has everything acknowledged.
-func (e *Estate) settle(ctx context.Context) error {
-	for _, f := range e.feeds {
-		reached := make(chan struct{})
-		select {
-		case f.queue <- parcel{reached: reached}:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-		select {
-		case <-reached:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	return nil
-}
-
-// finish lets every feed say that it is complete, now that it is.
-func (e *Estate) finish(ctx context.Context) error {
-	now := e.opts.Clock.Now().UTC().Truncate(time.Millisecond)
+// farewell lets every feed say that it is complete, now that it is.
+func (e *Estate) farewell(now time.Time) []mark {
 	var marks []mark
 	for _, f := range []feedID{feedMiddleware, feedOMS, feedERP} {
 		marks = append(marks, mark{feed: f, through: now, said: now})
@@ -430,12 +416,7 @@ func (e *Estate) finish(ctx context.Context) error {
 			marks = append(marks, mark{feed: feedPOS, location: s.ID, through: now, said: now})
 		}
 	}
-	if err := e.client.say(ctx, marks); err != nil {
-		return err
-	}
-	e.truth.write(line{End: &now})
-	e.phase("done")
-	return e.client.refusal()
+	return marks
 }
 
 func (e *Estate) phase(name string) {

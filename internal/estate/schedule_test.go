@@ -9,7 +9,7 @@ import (
 
 // Going on from a saved cursor sells what would have been sold without a stop.
 func TestScheduleGoesOnFromItsCursor(t *testing.T) {
-	make := func() *Estate {
+	begin := func() *Estate {
 		return newEstate(t, func(o *Options) { o.Rate, o.Faults = 5, FaultPresets["heavy"] })
 	}
 	const before, after = 100, 150
@@ -22,7 +22,7 @@ func TestScheduleGoesOnFromItsCursor(t *testing.T) {
 		}
 		return out
 	}
-	whole := make()
+	whole := begin()
 	for range before {
 		describe(whole)
 	}
@@ -30,7 +30,7 @@ func TestScheduleGoesOnFromItsCursor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	again := make()
+	again := begin()
 	again.schedule.cursor = cursor{}
 	if err := json.Unmarshal(saved, &again.schedule.cursor); err != nil {
 		t.Fatal(err)

@@ -60,7 +60,7 @@ type city struct{ name, zone string }
 // an empty span means closed.
 type hours struct{ week, saturday, sunday inventory.Span }
 
-func at(fromHour, toHour int) inventory.Span {
+func open(fromHour, toHour int) inventory.Span {
 	return inventory.Span{From: fromHour * 60, To: toHour * 60}
 }
 
@@ -69,55 +69,69 @@ var regions = []region{
 	{
 		name: "germany", share: 0.28, erp: 0, currency: "EUR",
 		cities: []city{
-			{"Hamburg", "Europe/Berlin"}, {"Berlin", "Europe/Berlin"}, {"Köln", "Europe/Berlin"}, {"München", "Europe/Berlin"},
-			{"Leipzig", "Europe/Berlin"}, {"Bremen", "Europe/Berlin"}, {"Nürnberg", "Europe/Berlin"}, {"Dortmund", "Europe/Berlin"},
+			{"Hamburg", "Europe/Berlin"},
+			{"Berlin", "Europe/Berlin"},
+			{"Köln", "Europe/Berlin"},
+			{"München", "Europe/Berlin"},
+			{"Leipzig", "Europe/Berlin"},
+			{"Bremen", "Europe/Berlin"},
+			{"Nürnberg", "Europe/Berlin"},
+			{"Dortmund", "Europe/Berlin"},
 		},
-		hours: []hours{{at(8, 20), at(8, 20), inventory.Span{}}, {at(7, 22), at(7, 20), inventory.Span{}}},
+		hours: []hours{{open(8, 20), open(8, 20), inventory.Span{}}, {open(7, 22), open(7, 20), inventory.Span{}}},
 	},
 	{
 		name: "uk-ireland", share: 0.15, erp: 0, currency: "GBP",
 		cities: []city{
-			{"London", "Europe/London"}, {"Leeds", "Europe/London"}, {"Bristol", "Europe/London"}, {"Glasgow", "Europe/London"},
-			{"Cardiff", "Europe/London"}, {"Belfast", "Europe/London"},
+			{"London", "Europe/London"},
+			{"Leeds", "Europe/London"},
+			{"Bristol", "Europe/London"},
+			{"Glasgow", "Europe/London"},
+			{"Cardiff", "Europe/London"},
+			{"Belfast", "Europe/London"},
 		},
-		hours: []hours{{at(7, 22), at(7, 22), at(10, 16)}, {at(8, 20), at(8, 19), at(11, 17)}},
+		hours: []hours{{open(7, 22), open(7, 22), open(10, 16)}, {open(8, 20), open(8, 19), open(11, 17)}},
 	},
 	{
 		name: "france-benelux", share: 0.15, erp: 0, currency: "EUR",
 		cities: []city{
-			{"Paris", "Europe/Paris"}, {"Lyon", "Europe/Paris"}, {"Lille", "Europe/Paris"}, {"Bruxelles", "Europe/Brussels"},
-			{"Gent", "Europe/Brussels"}, {"Utrecht", "Europe/Amsterdam"},
+			{"Paris", "Europe/Paris"},
+			{"Lyon", "Europe/Paris"},
+			{"Lille", "Europe/Paris"},
+			{"Bruxelles", "Europe/Brussels"},
+			{"Gent", "Europe/Brussels"},
+			{"Utrecht", "Europe/Amsterdam"},
 		},
-		hours: []hours{{at(8, 20), at(8, 20), at(9, 13)}, {at(9, 20), at(9, 20), inventory.Span{}}},
+		hours: []hours{{open(8, 20), open(8, 20), open(9, 13)}, {open(9, 20), open(9, 20), inventory.Span{}}},
 	},
 	{
 		name: "nordics", share: 0.08, erp: 0, currency: "EUR",
 		cities: []city{
 			{"Stockholm", "Europe/Stockholm"}, {"København", "Europe/Copenhagen"}, {"Oslo", "Europe/Oslo"}, {"Helsinki", "Europe/Helsinki"},
 		},
-		hours: []hours{{at(7, 21), at(8, 20), at(10, 18)}},
+		hours: []hours{{open(7, 21), open(8, 20), open(10, 18)}},
 	},
 	{
 		name: "us-east", share: 0.14, erp: 1, currency: "USD",
 		cities: []city{
 			{"Boston", "America/New_York"}, {"Philadelphia", "America/New_York"}, {"Atlanta", "America/New_York"}, {"Baltimore", "America/New_York"},
 		},
-		hours: []hours{{at(8, 22), at(8, 22), at(10, 19)}, {at(7, 23), at(7, 23), at(8, 21)}},
+		hours: []hours{{open(8, 22), open(8, 22), open(10, 19)}, {open(7, 23), open(7, 23), open(8, 21)}},
 	},
 	{
 		name: "us-central", share: 0.08, erp: 1, currency: "USD",
 		cities: []city{{"Chicago", "America/Chicago"}, {"Dallas", "America/Chicago"}, {"Minneapolis", "America/Chicago"}},
-		hours:  []hours{{at(8, 22), at(8, 22), at(10, 19)}},
+		hours:  []hours{{open(8, 22), open(8, 22), open(10, 19)}},
 	},
 	{
 		name: "us-west", share: 0.07, erp: 1, currency: "USD",
 		cities: []city{{"Seattle", "America/Los_Angeles"}, {"Portland", "America/Los_Angeles"}, {"Oakland", "America/Los_Angeles"}},
-		hours:  []hours{{at(8, 22), at(8, 22), at(9, 21)}, {at(7, 23), at(7, 23), at(8, 22)}},
+		hours:  []hours{{open(8, 22), open(8, 22), open(9, 21)}, {open(7, 23), open(7, 23), open(8, 22)}},
 	},
 	{
 		name: "australia", share: 0.05, erp: 2, currency: "AUD",
 		cities: []city{{"Sydney", "Australia/Sydney"}, {"Melbourne", "Australia/Melbourne"}, {"Brisbane", "Australia/Brisbane"}},
-		hours:  []hours{{at(7, 22), at(7, 22), at(8, 20)}},
+		hours:  []hours{{open(7, 22), open(7, 22), open(8, 20)}},
 	},
 }
 
@@ -174,12 +188,14 @@ func buildStores(seed uint64, count int, batchShare float64) ([]*store, []tradin
 				size: math.Exp(0.5 * d.NormFloat64()),
 			}
 			for day := range s.Open {
-				span := open.week
+				var span inventory.Span
 				switch time.Weekday(day) {
 				case time.Saturday:
 					span = open.saturday
 				case time.Sunday:
 					span = open.sunday
+				default:
+					span = open.week
 				}
 				if span.To > span.From {
 					s.Open[day] = []inventory.Span{span}
