@@ -603,7 +603,7 @@ func (s *Server) apiQuarantine(r *http.Request) (any, error) {
 	}
 	limit := page.Limit
 	page.Limit++
-	rows, err := s.Reader.Quarantine(r.Context(), QuarantineQuery{Reason: r.URL.Query().Get("reason"), Page: page})
+	rows, err := s.Reader.Quarantine(r.Context(), page)
 	if err != nil {
 		return nil, err
 	}

@@ -45,7 +45,8 @@ type Reader interface {
 	// Groups lists causes, worst first: findings that have the cause in common,
 	// counted and summed.
 	Groups(ctx context.Context, q FindingQuery) ([]Group, error)
-	// StoreDays lists sales by location and business date, newest date first.
+	// StoreDays lists lifecycles of the workflow sale by location and business
+	// date, newest date first.
 	StoreDays(ctx context.Context, q StoreDayQuery) ([]StoreDay, error)
 
 	// Hops says of every step how the lifecycles started in [since, until) went
@@ -55,7 +56,7 @@ type Reader interface {
 	// [since, until), when it was last heard and how far its evidence reaches.
 	Sources(ctx context.Context, since, until time.Time) ([]Source, error)
 	// Quarantine lists what could not be read, newest first.
-	Quarantine(ctx context.Context, q QuarantineQuery) ([]inventory.Quarantined, error)
+	Quarantine(ctx context.Context, page Page) ([]inventory.Quarantined, error)
 	// Facets lists the values filters offer: those that occur.
 	Facets(ctx context.Context) (Facets, error)
 }
@@ -111,7 +112,7 @@ type FindingQuery struct {
 	State          FindingStates
 	Owner          string
 	System         string
-	Step           string
+	Step           string // with or without its system: posted, erp posted
 	Location       string
 	Region         string
 	MappingVersion string
@@ -166,6 +167,24 @@ type Group struct {
 	LastOpenedAt            time.Time
 	LastClosedAt            time.Time // zero while any is open
 	LifecycleID             string    // of the only member, or empty
+}
+
+// Finding returns the group as the finding it stands as among its members: one
+// cause with a count and no lifecycle.
+func (g *Group) Finding() Finding {
+	f := inventory.Finding{
+		ID: g.ID, Kind: g.Kind, Cause: g.Cause, State: inventory.FindingOpen, Severity: g.Severity, Step: g.Step, System: g.System,
+		Location: g.Location, Owner: g.Owner, Runbook: g.Runbook, FirstOccurredAt: g.FirstOccurredAt, OpenedAt: g.FirstOpenedAt,
+		ClosedAt: g.LastClosedAt, Units: g.Units, Values: g.Values, MappingVersion: g.MappingVersion, ErrorCode: g.ErrorCode,
+		Field: g.Field, Value: g.Value, Title: g.Title, Sentence: g.Sentence, Action: g.Action,
+	}
+	if len(g.Regions) == 1 {
+		f.Region = g.Regions[0]
+	}
+	if g.Open == 0 {
+		f.State = inventory.FindingClosed
+	}
+	return Finding{Finding: f, Count: g.Count}
 }
 
 // StoreDayQuery filters store-days. From and To are business dates, inclusive.
@@ -235,12 +254,6 @@ type Match struct {
 	Lifecycle inventory.Lifecycle // without steps, lines and findings
 	// Names are the keys that matched, such as receipt or erp_document.
 	Names []string
-}
-
-// QuarantineQuery filters the quarantine.
-type QuarantineQuery struct {
-	Reason string
-	Page   Page
 }
 
 // Facets are the values that occur, sorted.

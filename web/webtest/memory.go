@@ -237,20 +237,7 @@ func (m *Memory) Findings(_ context.Context, q web.FindingQuery) ([]web.Finding,
 			if g.Count < 2 {
 				continue
 			}
-			f := inventory.Finding{
-				ID: g.ID, Kind: g.Kind, Cause: g.Cause, State: inventory.FindingOpen, Severity: g.Severity, Step: g.Step, System: g.System,
-				Location: g.Location, Owner: g.Owner, Runbook: g.Runbook, FirstOccurredAt: g.FirstOccurredAt,
-				OpenedAt: g.FirstOpenedAt, ClosedAt: g.LastClosedAt, Units: g.Units, Values: g.Values,
-				MappingVersion: g.MappingVersion, ErrorCode: g.ErrorCode, Field: g.Field, Value: g.Value,
-				Title: g.Title, Sentence: g.Sentence, Action: g.Action,
-			}
-			if len(g.Regions) == 1 {
-				f.Region = g.Regions[0]
-			}
-			if g.Open == 0 {
-				f.State = inventory.FindingClosed
-			}
-			list = append(list, web.Finding{Finding: f, Count: g.Count})
+			list = append(list, g.Finding())
 		}
 	}
 	list = slices.DeleteFunc(list, func(f web.Finding) bool { return !after(q.Page.After, f.OpenedAt, f.ID) })
@@ -377,7 +364,7 @@ func (m *Memory) StoreDays(_ context.Context, q web.StoreDayQuery) ([]web.StoreD
 	days := map[[2]string]*web.StoreDay{}
 	for i := range m.LifecycleList {
 		l := &m.LifecycleList[i]
-		if l.Verdict == inventory.Unclassified ||
+		if l.Workflow != "sale" || l.Verdict == inventory.Unclassified ||
 			q.Location != "" && inventory.Unpad(q.Location) != inventory.Unpad(l.Location) ||
 			q.Region != "" && q.Region != l.Region ||
 			q.From != "" && l.BusinessDate < q.From || q.To != "" && l.BusinessDate > q.To {
@@ -447,19 +434,19 @@ func (m *Memory) Sources(context.Context, time.Time, time.Time) ([]web.Source, e
 }
 
 // Quarantine implements [web.Reader].
-func (m *Memory) Quarantine(_ context.Context, q web.QuarantineQuery) ([]inventory.Quarantined, error) {
+func (m *Memory) Quarantine(_ context.Context, page web.Page) ([]inventory.Quarantined, error) {
 	done, err := m.open()
 	if err != nil {
 		return nil, err
 	}
 	defer done()
 	list := slices.DeleteFunc(slices.Clone(m.Quarantined), func(item inventory.Quarantined) bool {
-		return q.Reason != "" && q.Reason != item.Reason || !after(q.Page.After, item.ReceivedAt, item.ID)
+		return !after(page.After, item.ReceivedAt, item.ID)
 	})
 	slices.SortFunc(list, func(a, b inventory.Quarantined) int {
 		return cmp.Or(b.ReceivedAt.Compare(a.ReceivedAt), cmp.Compare(b.ID, a.ID))
 	})
-	return list[:min(q.Page.Limit, len(list))], nil
+	return list[:min(page.Limit, len(list))], nil
 }
 
 // Facets implements [web.Reader].

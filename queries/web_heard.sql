@@ -1,0 +1,6 @@
+-- When each system was last heard.
+SELECT system, max(received_at)
+FROM events
+WHERE system != ''
+GROUP BY system
+ORDER BY system

@@ -1,0 +1,22 @@
+-- A window of lifecycle ids, newest start first. Only what is filtered and
+-- ordered by is read here; the rest is read for the rows of the window alone.
+SELECT id
+FROM lifecycles FINAL
+WHERE deleted = 0
+    AND ({any_id:UInt8} = 1 OR id IN {ids:Array(String)})
+    AND ({workflow:String} = '' OR workflow = {workflow:String})
+    AND ({state:String} = '' OR state = {state:String})
+    AND (empty({verdicts:Array(String)}) OR has({verdicts:Array(String)}, toString(verdict)))
+    AND ({location:String} = '' OR location = {location:String} OR trimLeft(location, '0') = trimLeft({location:String}, '0'))
+    AND ({register:String} = '' OR register = {register:String} OR trimLeft(register, '0') = trimLeft({register:String}, '0'))
+    AND ({region:String} = '' OR region = {region:String})
+    AND ({any_date:UInt8} = 1 OR business_date = {business_date:String})
+    AND ({item:String} = '' OR has(items, {item:String}))
+    AND (empty({findings:Array(String)}) OR hasAny(arrayMap(k -> toString(k), finding_kinds), {findings:Array(String)}))
+    AND ({owner:String} = '' OR owner = {owner:String})
+    AND if({by_received:UInt8} = 1, updated_at, started_at) >= {from:DateTime64(6, 'UTC')}
+    AND ({no_end:UInt8} = 1 OR if({by_received:UInt8} = 1, updated_at, started_at) < {to:DateTime64(6, 'UTC')})
+    AND ({top:UInt8} = 1 OR (started_at, id) < ({after_at:DateTime64(6, 'UTC')}, {after_id:String}))
+ORDER BY started_at DESC, id DESC
+LIMIT 1 BY id
+LIMIT {limit:UInt32}
