@@ -207,7 +207,8 @@ type Store interface {
 	// Components returns the live rows that the partition wrote under any of the
 	// given roots; roots without live rows are absent.
 	Components(ctx context.Context, partition int, roots []inventory.ScopedKey) (map[inventory.ScopedKey]Component, error)
-	// Records returns every raw record whose entry key is among keys.
+	// Records returns every raw record whose entry key is among keys, without its
+	// Raw bytes: they decide nothing.
 	Records(ctx context.Context, keys []inventory.ScopedKey) ([]inventory.Record, error)
 	// Known calls yield with the hash (KeyHash) of every key the partition has
 	// bound and every record identity it holds, for the cold filter.

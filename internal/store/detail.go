@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -11,79 +12,63 @@ import (
 	"github.com/stocktrace/stocktrace/inventory"
 )
 
-// The detail column is JSON: what of a lifecycle has no column of its own, to be
-// read by this program and by whoever looks at the table. Times are microseconds
-// since 1970, absent where there is none; quantities and money are decimal text.
-// A lifecycle is written anew with every record that arrives, so the writer is
-// made by hand; detail, which reads it, says what the fields are.
+// detail is the JSON of the detail column: what of a lifecycle has no column of
+// its own. A lifecycle is written anew with every record that arrives, so what
+// is long is said once and what is empty not at all:
+//
+//   - times are microseconds after started_at, absent where there is none;
+//   - a step's events are places in records;
+//   - a line's location is absent where it is the lifecycle's, what was posted
+//     where it is what was owed;
+//   - quantities and money are decimal text.
+//
+// It is written by appendDetail, by hand.
 type detail struct {
 	Canonical string        `json:"canonical"`
-	Keys      []namedValue  `json:"keys"`
-	Units     []quantity    `json:"units"`
-	Values    []amount      `json:"values"`
+	Keys      [][2]string   `json:"keys"`    // name, value
+	Units     [][2]string   `json:"units"`   // unit of measure, quantity
+	Values    [][3]string   `json:"values"`  // currency, basis, amount
+	Records   []string      `json:"records"` // ids, in order of receipt
+	Foreign   int           `json:"foreign"` // how many of them, at the end, only steps name
 	Steps     []stepState   `json:"steps"`
 	Lines     []lineState   `json:"lines"`
 	Related   []relatedKeys `json:"related"`
-	RecordIDs []string      `json:"record_ids"`
 	Awaits    []await       `json:"awaits"`
 }
 
-type namedValue struct {
-	Name  string `json:"name"`
-	Value string `json:"value"`
-}
-
-type quantity struct {
-	UOM      string `json:"uom"`
-	Quantity string `json:"quantity"`
-}
-
-type amount struct {
-	Currency string `json:"currency"`
-	Basis    string `json:"basis"`
-	Amount   string `json:"amount"`
-}
-
 type stepState struct {
-	System     string      `json:"system"`
-	Step       string      `json:"step"`
-	Title      string      `json:"title"`
-	Required   bool        `json:"required"`
-	Expected   bool        `json:"expected"`
-	Outcome    string      `json:"outcome"`
-	OccurredAt *int64      `json:"occurred_at"`
-	ReceivedAt *int64      `json:"received_at"`
-	ExpectedBy *int64      `json:"expected_by"`
-	Attempt    int         `json:"attempt"`
-	EventIDs   []string    `json:"event_ids"`
-	Error      *eventError `json:"error"`
-	Owner      string      `json:"owner"`
-	Runbook    string      `json:"runbook"`
-	Note       string      `json:"note"`
-}
-
-type eventError struct {
-	Code    string `json:"code"`
-	Field   string `json:"field"`
-	Value   string `json:"value"`
-	Message string `json:"message"`
+	System   string     `json:"system"`
+	Step     string     `json:"step"`
+	Title    string     `json:"title"`
+	Required bool       `json:"required"`
+	Expected bool       `json:"expected"`
+	Outcome  string     `json:"outcome"`
+	Occurred *int64     `json:"occurred"`
+	Received *int64     `json:"received"`
+	Due      *int64     `json:"due"`
+	Attempt  int        `json:"attempt"`
+	Events   []int      `json:"events"`
+	Error    *[4]string `json:"error"` // code, field, value, message
+	Owner    string     `json:"owner"`
+	Runbook  string     `json:"runbook"`
+	Note     string     `json:"note"`
 }
 
 type lineState struct {
-	Item       string       `json:"item"`
-	ItemAt     []namedValue `json:"item_at"`
-	Location   string       `json:"location"`
-	Status     string       `json:"status"`
-	UOM        string       `json:"uom"`
-	Owed       string       `json:"owed"`
-	Posted     string       `json:"posted"`
-	Comparable bool         `json:"comparable"`
-	Postings   int          `json:"postings"`
+	Item       string      `json:"item"`
+	ItemAt     [][2]string `json:"item_at"` // scheme, id
+	Location   *string     `json:"location"`
+	Status     string      `json:"status"`
+	UOM        string      `json:"uom"`
+	Owed       string      `json:"owed"`
+	Posted     *string     `json:"posted"`
+	Comparable bool        `json:"comparable"`
+	Postings   int         `json:"postings"`
 }
 
 type relatedKeys struct {
-	Rel  string       `json:"rel"`
-	Keys []namedValue `json:"keys"`
+	Rel  string      `json:"rel"`
+	Keys [][2]string `json:"keys"`
 }
 
 type await struct {
@@ -91,147 +76,175 @@ type await struct {
 	Through *int64 `json:"through"`
 }
 
-// micros is t in microseconds since 1970, nil where there is none.
-func micros(t time.Time) *int64 {
-	if t.IsZero() {
-		return nil
-	}
-	us := t.UnixMicro()
-	return &us
-}
+// origin is what a lifecycle's times count from, in microseconds since 1970.
+func origin(l *inventory.Lifecycle) int64 { return stamp(l.StartedAt) }
 
-// fromMicros is the time that micros gives.
-func fromMicros(us *int64) time.Time {
-	if us == nil {
-		return time.Time{}
-	}
-	return time.UnixMicro(*us).UTC()
-}
-
-// decodeDetail reads the detail column into l.
+// decodeDetail reads the detail column into l, whose other columns have been
+// read.
 func decodeDetail(data []byte, l *inventory.Lifecycle) error {
 	var d detail
-	if err := json.Unmarshal(data, &d); err != nil {
-		return fmt.Errorf("decode the detail of lifecycle %q: %w", l.ID, err)
+	errs := []error{json.Unmarshal(data, &d)}
+	exact := func(s string) inventory.Decimal {
+		n, err := parseFixed(s)
+		errs = append(errs, err)
+		return n
+	}
+	at := func(us *int64) time.Time {
+		if us == nil {
+			return time.Time{}
+		}
+		return time.UnixMicro(origin(l) + *us).UTC()
 	}
 	l.Canonical, _ = inventory.ParseScopedKey(d.Canonical)
 	l.Keys = toKeys(d.Keys)
-	l.RecordIDs = d.RecordIDs
-	var errs []error
-	exact := func(text string) inventory.Decimal {
-		d, err := parseFixed(text)
-		errs = append(errs, err)
-		return d
-	}
 	for _, u := range d.Units {
-		l.Units = append(l.Units, inventory.Quantity{UOM: u.UOM, Quantity: exact(u.Quantity)})
+		l.Units = append(l.Units, inventory.Quantity{UOM: u[0], Quantity: exact(u[1])})
 	}
 	for _, v := range d.Values {
-		l.Values = append(l.Values, inventory.Amount{Currency: v.Currency, Basis: v.Basis, Amount: exact(v.Amount)})
+		l.Values = append(l.Values, inventory.Amount{Currency: v[0], Basis: v[1], Amount: exact(v[2])})
+	}
+	if own := len(d.Records) - d.Foreign; own > 0 && own <= len(d.Records) {
+		l.RecordIDs = d.Records[:own:own]
 	}
 	for i := range d.Steps {
 		s := &d.Steps[i]
-		l.Steps = append(l.Steps, inventory.StepState{
+		state := inventory.StepState{
 			StepRef: inventory.StepRef{System: s.System, Step: s.Step}, Title: s.Title, Required: s.Required,
-			Expected: s.Expected, Outcome: inventory.Outcome(s.Outcome), OccurredAt: fromMicros(s.OccurredAt),
-			ReceivedAt: fromMicros(s.ReceivedAt), ExpectedBy: fromMicros(s.ExpectedBy), Attempt: s.Attempt,
-			EventIDs: s.EventIDs, Error: (*inventory.Error)(s.Error), Owner: s.Owner, Runbook: s.Runbook, Note: s.Note,
-		})
+			Expected: s.Expected, Outcome: inventory.Outcome(s.Outcome), OccurredAt: at(s.Occurred), ReceivedAt: at(s.Received),
+			ExpectedBy: at(s.Due), Attempt: s.Attempt, Owner: s.Owner, Runbook: s.Runbook, Note: s.Note,
+		}
+		for _, place := range s.Events {
+			if place < 0 || place >= len(d.Records) {
+				errs = append(errs, fmt.Errorf("there is no record %d", place))
+				continue
+			}
+			state.EventIDs = append(state.EventIDs, d.Records[place])
+		}
+		if e := s.Error; e != nil {
+			state.Error = &inventory.Error{Code: e[0], Field: e[1], Value: e[2], Message: e[3]}
+		}
+		l.Steps = append(l.Steps, state)
 	}
 	for i := range d.Lines {
 		n := &d.Lines[i]
-		l.Lines = append(l.Lines, inventory.LineState{
-			Item: n.Item, ItemAt: toKeys(n.ItemAt), Location: n.Location, Status: n.Status, UOM: n.UOM,
-			Owed: exact(n.Owed), Posted: exact(n.Posted), Comparable: n.Comparable, Postings: n.Postings,
-		})
+		line := inventory.LineState{
+			Item: n.Item, ItemAt: toKeys(n.ItemAt), Location: l.Location, Status: n.Status, UOM: n.UOM,
+			Owed: exact(n.Owed), Comparable: n.Comparable, Postings: n.Postings,
+		}
+		line.Posted = line.Owed
+		if n.Location != nil {
+			line.Location = *n.Location
+		}
+		if n.Posted != nil {
+			line.Posted = exact(*n.Posted)
+		}
+		l.Lines = append(l.Lines, line)
 	}
 	for _, r := range d.Related {
 		l.Related = append(l.Related, inventory.Related{Rel: r.Rel, Keys: toKeys(r.Keys)})
 	}
 	for _, a := range d.Awaits {
-		l.Awaits = append(l.Awaits, inventory.Await{System: a.System, Through: fromMicros(a.Through)})
+		l.Awaits = append(l.Awaits, inventory.Await{System: a.System, Through: at(a.Through)})
 	}
 	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("decode the detail of lifecycle %q: %w", l.ID, err)
+		return fmt.Errorf("read the detail of lifecycle %q: %w", l.ID, err)
 	}
 	return nil
 }
 
-func toKeys(values []namedValue) []inventory.Key {
-	if values == nil {
-		return nil
-	}
-	keys := make([]inventory.Key, len(values))
-	for i, v := range values {
-		keys[i] = inventory.Key(v)
+func toKeys(pairs [][2]string) []inventory.Key {
+	var keys []inventory.Key
+	for _, p := range pairs {
+		keys = append(keys, inventory.Key{Name: p[0], Value: p[1]})
 	}
 	return keys
 }
 
 // appendDetail appends the detail column of l.
 func appendDetail(b []byte, l *inventory.Lifecycle) []byte {
-	w := object{append(b, '{')}
+	records := l.RecordIDs
+	w := object{b: append(b, '{'), origin: origin(l)}
 	w.text("canonical", l.Canonical.String())
 	w.keys("keys", l.Keys)
-	array(&w, "units", l.Units, func(w *object, u *inventory.Quantity) {
-		w.text("uom", u.UOM)
-		w.text("quantity", u.Quantity.String())
-	})
-	array(&w, "values", l.Values, func(w *object, v *inventory.Amount) {
-		w.text("currency", v.Currency)
-		w.text("basis", v.Basis)
-		w.text("amount", v.Amount.String())
-	})
-	array(&w, "steps", l.Steps, func(w *object, s *inventory.StepState) {
+	list(&w, "units", '[', l.Units, func(u *inventory.Quantity) { w.values(u.UOM, u.Quantity.String()) })
+	list(&w, "values", '[', l.Values, func(v *inventory.Amount) { w.values(v.Currency, v.Basis, v.Amount.String()) })
+	list(&w, "steps", '{', l.Steps, func(s *inventory.StepState) {
 		w.text("system", s.System)
 		w.text("step", s.Step)
 		w.text("title", s.Title)
 		w.flag("required", s.Required)
 		w.flag("expected", s.Expected)
 		w.text("outcome", string(s.Outcome))
-		w.time("occurred_at", s.OccurredAt)
-		w.time("received_at", s.ReceivedAt)
-		w.time("expected_by", s.ExpectedBy)
-		w.number("attempt", int64(s.Attempt))
-		w.texts("event_ids", s.EventIDs)
+		w.time("occurred", s.OccurredAt)
+		w.time("received", s.ReceivedAt)
+		w.time("due", s.ExpectedBy)
+		w.number("attempt", s.Attempt)
+		for i, id := range s.EventIDs {
+			place := slices.Index(records, id)
+			if place < 0 {
+				place = len(records)
+				records = append(slices.Clip(records), id)
+			}
+			if i == 0 {
+				w.name("events")
+				w.b = append(w.b, '[')
+			} else {
+				w.b = append(w.b, ',')
+			}
+			w.b = strconv.AppendInt(w.b, int64(place), 10)
+			if i == len(s.EventIDs)-1 {
+				w.b = append(w.b, ']')
+			}
+		}
 		if e := s.Error; e != nil {
 			w.name("error")
-			w.b = append(w.b, '{')
-			w.text("code", e.Code)
-			w.text("field", e.Field)
-			w.text("value", e.Value)
-			w.text("message", e.Message)
-			w.b = append(w.b, '}')
+			w.b = append(w.b, '[')
+			w.values(e.Code, e.Field, e.Value, e.Message)
+			w.b = append(w.b, ']')
 		}
 		w.text("owner", s.Owner)
 		w.text("runbook", s.Runbook)
 		w.text("note", s.Note)
 	})
-	array(&w, "lines", l.Lines, func(w *object, n *inventory.LineState) {
+	list(&w, "lines", '{', l.Lines, func(n *inventory.LineState) {
 		w.text("item", n.Item)
 		w.keys("item_at", n.ItemAt)
-		w.text("location", n.Location)
+		if n.Location != l.Location {
+			w.name("location")
+			w.b = appendQuoted(w.b, n.Location)
+		}
 		w.text("status", n.Status)
 		w.text("uom", n.UOM)
 		w.text("owed", n.Owed.String())
-		w.text("posted", n.Posted.String())
+		if n.Posted != n.Owed {
+			w.text("posted", n.Posted.String())
+		}
 		w.flag("comparable", n.Comparable)
-		w.number("postings", int64(n.Postings))
+		w.number("postings", n.Postings)
 	})
-	array(&w, "related", l.Related, func(w *object, r *inventory.Related) {
+	list(&w, "related", '{', l.Related, func(r *inventory.Related) {
 		w.text("rel", r.Rel)
 		w.keys("keys", r.Keys)
 	})
-	w.texts("record_ids", l.RecordIDs)
-	array(&w, "awaits", l.Awaits, func(w *object, a *inventory.Await) {
+	list(&w, "awaits", '{', l.Awaits, func(a *inventory.Await) {
 		w.text("system", a.System)
 		w.time("through", a.Through)
 	})
+	if len(records) > 0 {
+		w.name("records")
+		w.b = append(w.b, '[')
+		w.values(records...)
+		w.b = append(w.b, ']')
+		w.number("foreign", len(records)-len(l.RecordIDs))
+	}
 	return append(w.b, '}')
 }
 
 // object is JSON being written. What is empty is left out.
-type object struct{ b []byte }
+type object struct {
+	b      []byte
+	origin int64
+}
 
 func (w *object) name(name string) {
 	if w.b[len(w.b)-1] != '{' {
@@ -249,17 +262,17 @@ func (w *object) text(name, value string) {
 	}
 }
 
-func (w *object) number(name string, n int64) {
+func (w *object) number(name string, n int) {
 	if n != 0 {
 		w.name(name)
-		w.b = strconv.AppendInt(w.b, n, 10)
+		w.b = strconv.AppendInt(w.b, int64(n), 10)
 	}
 }
 
 func (w *object) time(name string, t time.Time) {
 	if !t.IsZero() {
 		w.name(name)
-		w.b = strconv.AppendInt(w.b, t.UnixMicro(), 10)
+		w.b = strconv.AppendInt(w.b, t.UnixMicro()-w.origin, 10)
 	}
 }
 
@@ -270,29 +283,22 @@ func (w *object) flag(name string, set bool) {
 	}
 }
 
-func (w *object) texts(name string, values []string) {
-	if len(values) == 0 {
-		return
-	}
-	w.name(name)
-	w.b = append(w.b, '[')
+// values writes what stands in an array.
+func (w *object) values(values ...string) {
 	for i, v := range values {
 		if i > 0 {
 			w.b = append(w.b, ',')
 		}
 		w.b = appendQuoted(w.b, v)
 	}
-	w.b = append(w.b, ']')
 }
 
 func (w *object) keys(name string, keys []inventory.Key) {
-	array(w, name, keys, func(w *object, k *inventory.Key) {
-		w.text("name", k.Name)
-		w.text("value", k.Value)
-	})
+	list(w, name, '[', keys, func(k *inventory.Key) { w.values(k.Name, k.Value) })
 }
 
-func array[T any](w *object, name string, values []T, write func(*object, *T)) {
+// list writes an array of objects ({) or of arrays ([).
+func list[T any](w *object, name string, open byte, values []T, write func(*T)) {
 	if len(values) == 0 {
 		return
 	}
@@ -302,9 +308,9 @@ func array[T any](w *object, name string, values []T, write func(*object, *T)) {
 		if i > 0 {
 			w.b = append(w.b, ',')
 		}
-		w.b = append(w.b, '{')
-		write(w, &values[i])
-		w.b = append(w.b, '}')
+		w.b = append(w.b, open)
+		write(&values[i])
+		w.b = append(w.b, open+2) // ] follows [ and } follows { by two in ASCII
 	}
 	w.b = append(w.b, ']')
 }

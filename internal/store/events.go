@@ -133,7 +133,8 @@ func (s *Store) Held(ctx context.Context, records []inventory.Record) (map[inven
 var recordsQuery = queries.Get("records")
 
 // Records implements lifecycle.Store. The records come in the order in which
-// they were received.
+// they were received, without their Raw: it is most of what a record takes and
+// decides nothing.
 func (s *Store) Records(ctx context.Context, keys []inventory.ScopedKey) ([]inventory.Record, error) {
 	var records []inventory.Record
 	for part := range pieces(keys, keyLength) {

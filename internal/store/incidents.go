@@ -478,3 +478,31 @@ func toAmounts(all []amount) ([]inventory.Amount, error) {
 	}
 	return out, nil
 }
+
+type quantity struct {
+	UOM      string `json:"uom"`
+	Quantity string `json:"quantity"`
+}
+
+type amount struct {
+	Currency string `json:"currency"`
+	Basis    string `json:"basis"`
+	Amount   string `json:"amount"`
+}
+
+// micros is t in microseconds since 1970, nil where there is none.
+func micros(t time.Time) *int64 {
+	if t.IsZero() {
+		return nil
+	}
+	us := t.UnixMicro()
+	return &us
+}
+
+// fromMicros is the time that micros gives.
+func fromMicros(us *int64) time.Time {
+	if us == nil {
+		return time.Time{}
+	}
+	return time.UnixMicro(*us).UTC()
+}
