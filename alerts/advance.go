@@ -13,14 +13,18 @@ import (
 // as one.
 const mainShare = 0.5
 
-// Advance applies what is wrong now to the open incidents and returns those that
-// changed, opened or were resolved, with their deliveries untouched. It is pure;
-// open is not modified. clusters must be complete: one that is absent has no
-// open finding.
+// Advance applies what is wrong now to the incidents known and returns those that
+// changed, opened or were resolved, with their deliveries untouched. Known are
+// all that fire, and those of [BurnMemory] that told of a burn. It is pure; known
+// is not modified. clusters must be complete: one that is absent has no open
+// finding.
 //
 // A burn and the cause of most of it are one incident. Which came first decides
 // its id; once together they stay together.
-func Advance(rules *Rules, open []Incident, clusters []Cluster, results []slo.Result, now time.Time) []Incident {
+//
+// A ticket's windows look back for hours and days. What has paged is over when
+// it no longer pages, and the same budget is no ticket of its own afterwards.
+func Advance(rules *Rules, known []Incident, clusters []Cluster, results []slo.Result, now time.Time) []Incident {
 	a := advance{rules: rules, now: now, clusters: map[Key]*Cluster{}, burns: map[string]*Burn{}}
 	for i := range clusters {
 		a.clusters[clusters[i].Key] = &clusters[i]
@@ -32,13 +36,14 @@ func Advance(rules *Rules, open []Incident, clusters []Cluster, results []slo.Re
 			order = append(order, b.Objective)
 		}
 	}
-	for i := range open {
-		if open[i].State != Firing {
+	for i := range known {
+		if known[i].State != Firing {
+			a.past = append(a.past, &known[i])
 			continue
 		}
-		inc := open[i].clone()
+		inc := known[i].clone()
 		a.incidents = append(a.incidents, &inc)
-		a.before = append(a.before, &open[i])
+		a.before = append(a.before, &known[i])
 	}
 
 	a.startNewWaves()
@@ -63,6 +68,19 @@ type advance struct {
 	burns     map[string]*Burn
 	incidents []*Incident
 	before    []*Incident // what the first incidents were before; shorter
+	past      []*Incident // resolved
+}
+
+// BurnMemory is how long a resolved incident that told of a burn is to be known:
+// as long as the longest window a ticket looks back.
+const BurnMemory = 7 * 24 * time.Hour
+
+// told reports whether a ticket's budget went in an incident people know of.
+func (a *advance) told(b *Burn) bool {
+	return b.Severity != inventory.Critical && slices.ContainsFunc(slices.Concat(a.past, a.incidents), func(i *Incident) bool {
+		return i.State == Resolved && i.Burn != nil && i.Burn.Objective == b.Objective &&
+			i.Severity == inventory.Critical && a.now.Sub(i.ClosedAt) <= b.Long
+	})
 }
 
 func (a *advance) withCluster(k Key) *Incident {
@@ -109,7 +127,7 @@ func (a *advance) placeBurn(b *Burn) {
 		}
 		return
 	}
-	if a.rules.silencedBurn(b.Objective, a.now) {
+	if a.rules.silencedBurn(b.Objective, a.now) || a.told(b) {
 		return
 	}
 	if ok {
@@ -168,7 +186,8 @@ func (a *advance) refresh(inc *Incident) {
 		inc.Peak = max(inc.Peak, inc.Cluster.Open)
 	}
 	if inc.Burn != nil {
-		if b := a.burns[inc.Burn.Objective]; b != nil {
+		b := a.burns[inc.Burn.Objective]
+		if b != nil && (b.Severity == inventory.Critical || inc.Severity != inventory.Critical) {
 			inc.Burn, active = b, true
 		} else if inc.Burn.Firing {
 			over := *inc.Burn
@@ -176,7 +195,9 @@ func (a *advance) refresh(inc *Incident) {
 			inc.Burn = &over
 		}
 	}
-	inc.Severity = inc.severity()
+	if inc.Severity != inventory.Critical {
+		inc.Severity = inc.severity() // it rises, and does not fall
+	}
 	switch {
 	case active:
 		inc.CalmSince = time.Time{}

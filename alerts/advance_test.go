@@ -1,7 +1,9 @@
 package alerts_test
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -31,7 +33,7 @@ func newStory(tb testing.TB) *story {
 // the like.
 func (s *story) at(minutes int, clusters []alerts.Cluster, results ...slo.Result) string {
 	s.tb.Helper()
-	changed := alerts.Advance(&s.rules, s.firing(), clusters, results, alertstest.Noon.Add(time.Duration(minutes)*time.Minute))
+	changed := alerts.Advance(&s.rules, s.known(), clusters, results, alertstest.Noon.Add(time.Duration(minutes)*time.Minute))
 	var words []string
 	for _, i := range changed {
 		word := string(i.State)
@@ -50,15 +52,12 @@ func (s *story) at(minutes int, clusters []alerts.Cluster, results ...slo.Result
 	return strings.Join(words, ", ")
 }
 
-func (s *story) firing() []alerts.Incident {
-	var firing []alerts.Incident
-	for _, i := range s.all {
-		if i.State == alerts.Firing {
-			firing = append(firing, i)
-		}
-	}
-	slices.SortFunc(firing, func(a, b alerts.Incident) int { return a.OpenedAt.Compare(b.OpenedAt) })
-	return firing
+func (s *story) known() []alerts.Incident {
+	known := slices.Collect(maps.Values(s.all))
+	slices.SortFunc(known, func(a, b alerts.Incident) int {
+		return cmp.Or(a.OpenedAt.Compare(b.OpenedAt), strings.Compare(a.ID, b.ID))
+	})
+	return known
 }
 
 func (s *story) expect(minutes int, want string, clusters []alerts.Cluster, results ...slo.Result) {
@@ -172,14 +171,9 @@ func TestASecondWaveIsToldAnew(t *testing.T) {
 	s.expect(470, "firing 51", later(470, 51, 1))
 	s.expect(949, "firing 60", later(949, 60, 9))                              // 7 h 59 min after the last one
 	s.expect(1500, "resolved 60 continued, firing 600", later(1500, 600, 540)) // next morning
-	firing := s.firing()
-	if len(firing) != 1 {
-		t.Fatalf("%d firing", len(firing))
-	}
-	for _, i := range s.all {
-		if i.State == alerts.Resolved && i.ContinuedBy != firing[0].ID {
-			t.Errorf("continued by %q, want %q", i.ContinuedBy, firing[0].ID)
-		}
+	all := s.known()
+	if len(all) != 2 || all[0].State != alerts.Resolved || all[1].State != alerts.Firing || all[0].ContinuedBy != all[1].ID {
+		t.Errorf("incidents are %+v", all)
 	}
 }
 
@@ -222,6 +216,41 @@ func TestABurnAndItsCauseAreOneIncident(t *testing.T) {
 		s.expect(20, "", nil, both)
 		s.expect(21, "firing 0 burn", nil)
 		s.expect(31, "resolved 0 burn", nil)
+	})
+}
+
+func TestATicketAfterAPageIsNoNews(t *testing.T) {
+	ticket := alertstest.Burning()
+	standings := []*slo.Standing{&ticket.Total, &ticket.Regions[0], &ticket.Stores[0]}
+	for _, s := range standings {
+		burn := s.Burns[0]
+		burn.Policy = slo.Policy{Name: "slow-burn", Severity: slo.Ticket, Threshold: 0.933, Long: 72 * time.Hour, Short: 6 * time.Hour}
+		s.Burns = []slo.Burn{burn}
+	}
+	t.Run("what has paged is over when it no longer pages", func(t *testing.T) {
+		s := newStory(t)
+		s.expect(0, "firing burn", nil, alertstest.Burning())
+		s.expect(10, "firing burn", nil, ticket)
+		s.expect(20, "resolved burn", nil, ticket)
+		s.expect(21, "", nil, ticket)
+		s.expect(20+72*60, "", nil, ticket)
+		s.expect(21+72*60, "firing burn", nil, ticket) // that is another budget
+		for _, i := range s.known()[:1] {
+			if lead := alerts.Compose(&i, "").Lead; lead != "Over after 20 min." || i.Severity != inventory.Critical {
+				t.Errorf("severity %s, ended as %q", i.Severity, lead)
+			}
+		}
+	})
+	t.Run("a ticket by itself", func(t *testing.T) {
+		s := newStory(t)
+		s.expect(0, "firing burn", nil, ticket)
+		s.expect(60, "", nil, ticket)
+		if i := s.known()[0]; i.Severity != inventory.Warning {
+			t.Errorf("severity %s", i.Severity)
+		}
+		s.expect(61, "firing burn", nil, alertstest.Burning()) // the same message gets worse
+		s.expect(62, "firing burn", nil, ticket)
+		s.expect(72, "resolved burn", nil, ticket)
 	})
 }
 

@@ -8,23 +8,25 @@
 //
 // Life of an incident (times on the retailer's clock):
 //
-//	         5 of one cause within the hour, a silent feed,
-//	         a burning budget                                        over for Rules.Hold
-//	(none) ──────────────────────────────────────────────▶ firing ──────────────────────▶ resolved
-//	                                                         │ ▲                          ▲
-//	                                                         └─┘ counts change            │
-//	                                                          │ quiet for Rules.Quiet, then again:
-//	                                                          └── a new incident continues it
+//	        five of one cause within the hour,
+//	        a silent feed, a burning budget             over for Rules.Hold
+//	(none) ────────────────────────────────────▶ firing ───────────────────▶ resolved
+//	                                              │  ▲                          ▲
+//	                                              └──┘ numbers change           │
+//	                                              │                             │
+//	                                              └─────────────────────────────┘
+//	                                  quiet for Rules.Quiet, and then it comes again:
+//	                                  a new incident continues this one
 //
 // Life of its delivery to one receiver (times on the wall):
 //
-//	            stored                    accepted                  content changed: updated
-//	(none) ──────────────▶ intended ───────────────────▶ posted ─────────────────────────┐
-//	                        │    ▲                        ▲  │  ▲                        │
-//	                        └────┘ failed: wait, look     │  │  └────────────────────────┘
-//	                          │    whether it is there    │  │ deleted there while it goes on
-//	                          └───────────────────────────┘  └──▶ intended
-//	                            found: adopted
+//	        intent stored           sent
+//	(none) ───────────────▶ intended ───────────────▶ posted ──┐ content changed:
+//	                         │  ▲  ▲                   ▲  │ ▲  │ updated in place
+//	             failed:     └──┘  │                   │  │ └──┘
+//	             wait, then look   │                   │  │
+//	             whether it is     └───────────────────┼──┘ deleted there while it goes on
+//	             there             found: adopted ─────┘
 //
 // The intent is stored before anything is sent. Whoever finds an intent that is
 // not its own fresh one — after a crash, a take-over or a failed attempt — asks

@@ -185,7 +185,7 @@ func (m *Manager) evaluate(ctx context.Context) error {
 
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, i := range Advance(&m.o.Rules, m.open(), clusters, results, now) {
+	for _, i := range Advance(&m.o.Rules, m.known(), clusters, results, now) {
 		t := m.incidents[i.ID]
 		if t == nil {
 			t = &tracked{}
@@ -228,17 +228,15 @@ func (m *Manager) addExamples(ctx context.Context, clusters []Cluster) error {
 	return nil
 }
 
-// open returns the firing incidents, oldest first. The caller holds the lock;
-// the incidents returned share deliveries with memory and are not to be changed.
-func (m *Manager) open() []Incident {
-	var open []Incident
+// known returns the incidents in memory, oldest first. The caller holds the
+// lock; they share deliveries with memory and are not to be changed.
+func (m *Manager) known() []Incident {
+	known := make([]Incident, 0, len(m.incidents))
 	for _, t := range m.incidents {
-		if t.State == Firing {
-			open = append(open, t.Incident)
-		}
+		known = append(known, t.Incident)
 	}
-	slices.SortFunc(open, oldestFirst)
-	return open
+	slices.SortFunc(known, oldestFirst)
+	return known
 }
 
 func oldestFirst(a, b Incident) int {
@@ -288,9 +286,10 @@ func (m *Manager) save(ctx context.Context, id string) error {
 	return nil
 }
 
-// finished reports whether nothing is left to do about an incident.
+// finished reports whether nothing is left to do about an incident and nobody
+// needs to know of it.
 func (m *Manager) finished(t *tracked) bool {
-	if t.State != Resolved || t.dirty {
+	if t.State != Resolved || t.dirty || t.Burn != nil && m.o.Clock.Now().Sub(t.ClosedAt) < BurnMemory {
 		return false
 	}
 	for name := range m.wake {

@@ -1,8 +1,12 @@
 package store_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -10,9 +14,12 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/stocktrace/stocktrace/alerts"
+	"github.com/stocktrace/stocktrace/alerts/alertstest"
 	"github.com/stocktrace/stocktrace/internal/store/storetest"
 	"github.com/stocktrace/stocktrace/inventory"
 	"github.com/stocktrace/stocktrace/lifecycle"
+	"github.com/stocktrace/stocktrace/slo"
+	"github.com/stocktrace/stocktrace/slo/objectives"
 )
 
 func TestIncidentsComeBackAsTheyWere(t *testing.T) {
@@ -193,5 +200,145 @@ func TestClustersCountCauses(t *testing.T) {
 	}
 	if diff := gocmp.Diff(wantExamples, examples, exact); diff != "" {
 		t.Errorf("examples (-want +got)\n%s", diff)
+	}
+}
+
+// fresh evaluates whenever it is asked: the tests' clocks know nothing of what
+// an evaluation costs.
+type fresh struct{ o slo.Options }
+
+func (f fresh) Latest(ctx context.Context) ([]slo.Result, error) {
+	e, err := slo.NewEvaluator(f.o)
+	if err != nil {
+		return nil, err
+	}
+	return e.Latest(ctx)
+}
+
+// wall is a receiver that remembers what was last put on it.
+type wall struct {
+	mu       sync.Mutex
+	messages []alerts.Message
+}
+
+func (w *wall) Name() string { return "wall" }
+
+func (w *wall) Find(context.Context, string, time.Time) (alerts.Ref, bool, error) {
+	return alerts.Ref{}, false, nil
+}
+
+func (w *wall) Post(_ context.Context, m alerts.Message) (alerts.Ref, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.messages = append(w.messages, m)
+	return alerts.Ref{ID: m.IncidentID}, nil
+}
+
+func (w *wall) Update(_ context.Context, ref alerts.Ref, m alerts.Message) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i := range w.messages {
+		if w.messages[i].IncidentID == ref.ID {
+			w.messages[i] = m
+		}
+	}
+	return nil
+}
+
+func (w *wall) all() []alerts.Message {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.messages)
+}
+
+// From rows to words: an ERP that stops for a quarter of an hour is one message,
+// which names the promise that burns, survives a restart, and ends.
+func TestFourThousandStalledSalesAreOneMessage(t *testing.T) {
+	s := storetest.Open(t)
+	workflows, err := lifecycle.BuiltinWorkflows()
+	must(t, err)
+	shipped, err := objectives.Shipped()
+	must(t, err)
+
+	clock := alertstest.NewClock(midday)
+	var sales []inventory.Lifecycle
+	var findings []inventory.Finding
+	two := []inventory.Quantity{{UOM: "EA", Quantity: inventory.DecimalOf(2)}}
+	for i := range 14_000 {
+		l := inventory.Lifecycle{
+			ID: fmt.Sprintf("c-%05d", i), Workflow: "sale", Posting: inventory.PostingRealtime, Verdict: inventory.Complete,
+			Location: fmt.Sprintf("%04d", i%600), Region: []string{"north", "south"}[i%2],
+			Keys:      []inventory.Key{{Name: "receipt", Value: fmt.Sprintf("%04d-04-%06d", i%600, i)}},
+			StartedAt: midday.Add(-20 * time.Minute).Add(-time.Duration(i) * time.Second),
+		}
+		if i < 4000 {
+			l.Verdict, l.StartedAt = inventory.Overdue, midday.Add(-20*time.Minute).Add(time.Duration(i)*200*time.Millisecond)
+			f := finding(fmt.Sprintf("f-%05d", i), l.ID, inventory.MissingStep)
+			f.Location, f.Region, f.Units, f.OpenedAt = l.Location, l.Region, two, l.StartedAt.Add(5*time.Minute)
+			findings = append(findings, f)
+		} else {
+			l.PostedAt = l.StartedAt.Add(time.Minute)
+		}
+		l.PostingDue = l.StartedAt.Add(5 * time.Minute)
+		sales = append(sales, l)
+	}
+	writeLifecycles(t, s, 1, sales...)
+	writeFindings(t, s, 1, findings...)
+
+	told := &wall{}
+	var stop func()
+	run := func(epoch uint64) {
+		t.Helper()
+		m, err := alerts.NewManager(alerts.Options{
+			Source: s, Store: s, Receivers: []alerts.Receiver{told}, Rules: alerts.DefaultRules(), PublicURL: "https://tower.example",
+			Objectives: fresh{slo.Options{Source: s, Objectives: shipped, Workflows: workflows, Clock: clock, Wall: clock}},
+			Clock:      clock, Wall: clock,
+		})
+		must(t, err)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- m.Run(ctx, epoch) }()
+		stop = func() {
+			cancel()
+			must(t, <-done)
+		}
+	}
+	advance := func() { clock.Advance(5 * time.Second) }
+
+	run(1)
+	alertstest.Eventually(t, "a message", advance, func() bool { return len(told.all()) > 0 })
+	stop()
+	m := told.all()[0]
+	if len(told.all()) != 1 || m.Title != "Not in ERP: 4,000 sales" || m.State != alerts.Firing || !strings.Contains(m.Burn, "× as fast as allowed") {
+		t.Fatalf("told: %+v", told.all())
+	}
+	for _, want := range []alerts.Fact{
+		{Name: "Cause", Value: "downstream delay"},
+		{Name: "Stores", Value: "600, most in 0000, 0001, 0002"},
+		{Name: "Regions", Value: "north, south"},
+		{Name: "Units at risk", Value: "8,000 EA"},
+		{Name: "Owner", Value: "erp-operations"},
+	} {
+		if !slices.Contains(m.Facts, want) {
+			t.Errorf("the message does not say %v: %v", want, m.Facts)
+		}
+	}
+	if want := (alerts.ExampleLink{Text: "0000-04-000000", URL: "https://tower.example/trace/c-00000", Note: "Sold 11:50; not in ERP."}); len(m.Examples) != 3 || m.Examples[0] != want {
+		t.Errorf("examples: %+v", m.Examples)
+	}
+
+	// The ERP posts what it owed; late is not missing.
+	for i := range findings {
+		findings[i].State, findings[i].Resolution, findings[i].ClosedAt = inventory.FindingClosed, inventory.Recovered, midday
+		sales[i].Verdict, sales[i].PostedAt = inventory.CompleteLate, midday
+	}
+	writeLifecycles(t, s, 2, sales[:4000]...)
+	writeFindings(t, s, 2, findings...)
+	clock.Advance(30 * time.Minute) // past the short window of what pages
+	run(2)
+	defer func() { stop() }()
+	alertstest.Eventually(t, "its end", advance, func() bool { return told.all()[0].State == alerts.Resolved })
+	if n := len(told.all()); n != 1 {
+		t.Errorf("%d messages, want one", n)
 	}
 }
