@@ -225,9 +225,11 @@ func (c *conn) insert(st *statement, data io.Reader) error {
 	var pinner runtime.Pinner
 	pinner.Pin(&buf[0])
 	defer pinner.Unpin()
+	refused := false
 	for {
 		if n > 0 && c.abi.insertAppend(stream, unsafe.Pointer(&buf[0]), uintptr(n)) != 0 {
-			break // the reason comes with done
+			refused = true // done says why
+			break
 		}
 		if err == io.EOF {
 			break
@@ -240,7 +242,13 @@ func (c *conn) insert(st *statement, data io.Reader) error {
 	}
 	result := c.abi.insertDone(stream)
 	defer c.abi.destroyResult(result)
-	return c.resultErr(result)
+	if err := c.resultErr(result); err != nil {
+		return err
+	}
+	if refused {
+		return newException(codeAborted, "ABORTED", "The engine took only a part of the data of the INSERT")
+	}
+	return nil
 }
 
 func readException(err error) error {

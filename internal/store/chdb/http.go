@@ -372,6 +372,10 @@ func (r *result) run(c *conn, q *request) {
 			return newException(codeQueryWasCancelled, "QUERY_WAS_CANCELLED", "Query was cancelled")
 		}
 	})
+	if r.err == nil && r.ctx.Err() != nil {
+		// It may have been killed, and what it answered a part of the result.
+		r.err = newException(codeQueryWasCancelled, "QUERY_WAS_CANCELLED", "Query was cancelled")
+	}
 	close(done)
 	settled()
 	r.engine.release(c, r.err == nil && !leavesTraces(q.sql))

@@ -46,6 +46,7 @@ func Run(t *testing.T, options func(t testing.TB) *clickhouse.Options) {
 		{"Cancel", testCancel},
 		{"CancelStream", testCancelStream},
 		{"CancelInsertSelect", testCancelInsertSelect},
+		{"Kill", testKill},
 		{"AbandonedResult", testAbandonedResult},
 		{"Concurrency", testConcurrency},
 		{"EmptyBatch", testEmptyBatch},
@@ -463,7 +464,7 @@ func testErrors(t *testing.T, d *db) {
 func testErrorInMidStream(t *testing.T, d *db) {
 	// The text of the exception is the tail of a block to a careless reader,
 	// so rows that look like one are part of the result.
-	const sql = `SELECT number, concat('\r\n__exception__\r\n', toString(throwIf(number = 3000000, 'stopped on purpose'))) FROM numbers(10000000)`
+	const sql = `SELECT number, concat('\r\n__exception__\r\n', toString(throwIf(number = 1500000, 'stopped on purpose'))) FROM numbers(5000000)`
 	rows, err := d.Query(d.ctx, sql)
 	if err != nil {
 		t.Fatal(err)
@@ -480,15 +481,15 @@ func testErrorInMidStream(t *testing.T, d *db) {
 	if code(rows.Err()) != 395 || !strings.Contains(fmt.Sprint(rows.Err()), "stopped on purpose") {
 		t.Errorf("after %d rows: %v; want FUNCTION_THROW_IF_VALUE_IS_NON_ZERO", read, rows.Err())
 	}
-	if read == 0 || read > 3_000_000 {
-		t.Errorf("%d rows came before the error in row 3,000,000", read)
+	if read == 0 || read > 1_500_000 {
+		t.Errorf("%d rows came before the error in row 1,500,000", read)
 	}
 	d.usable(t)
 }
 
 // testLargeResult reads results far larger than what may be held in memory.
 func testLargeResult(t *testing.T, d *db) {
-	const rows = 10_000_000
+	const rows = 5_000_000
 	before, measured := residentMemory()
 	if !measured {
 		t.Log("the memory of the process is not measured on", runtime.GOOS)
@@ -666,6 +667,52 @@ func testCancelInsertSelect(t *testing.T, d *db) {
 	}
 	d.gone(t, comment(t))
 	d.usable(t)
+}
+
+// testKill has another connection kill statements. The one who asked must learn
+// of it, and not take what there is of the result for the whole.
+func testKill(t *testing.T, d *db) {
+	d.exec(t, "CREATE TABLE killed (n UInt64) ENGINE = Null")
+	for _, test := range []struct{ name, sql string }{
+		{"before the first row", endless},
+		{"between rows", "SELECT number FROM numbers(1000000000000)"},
+		{"between few rows", "SELECT number, sleepEachRow(0.02) FROM numbers(1000000) SETTINGS max_block_size = 1"},
+		{"insert", "INSERT INTO killed SELECT number FROM numbers(1000000000000)"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			ended := make(chan error, 1)
+			go func() {
+				ctx := withSettings(d.ctx, clickhouse.Settings{"log_comment": comment(t)})
+				if strings.HasPrefix(test.sql, "INSERT") {
+					ended <- d.Exec(ctx, test.sql)
+					return
+				}
+				rows, err := d.Query(ctx, test.sql)
+				if err != nil {
+					ended <- err
+					return
+				}
+				defer rows.Close()
+				for rows.Next() {
+				}
+				ended <- rows.Err()
+			}()
+			d.running(t, comment(t))
+			err := d.Exec(d.ctx, "KILL QUERY WHERE endsWith(Settings['log_comment'], {c:String}) SYNC", clickhouse.Named("c", comment(t)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			select {
+			case err := <-ended:
+				if code(err) != 394 {
+					t.Errorf("the killed statement ends with %v; want QUERY_WAS_CANCELLED", err)
+				}
+			case <-time.After(10 * time.Second):
+				t.Fatal("the statement goes on 10 s after it was killed")
+			}
+			d.usable(t)
+		})
+	}
 }
 
 // testAbandonedResult leaves results unread, more of them than there are
