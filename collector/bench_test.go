@@ -15,8 +15,9 @@ import (
 
 const spansPerRequest = 512
 
-// request returns an encoded request of a till's spans: 15 attributes, one line.
+// request512 returns an encoded request of a till's spans: 15 attributes, one line.
 func request512(b *testing.B) []byte {
+	b.Helper()
 	td := ptrace.NewTraces()
 	resource := td.ResourceSpans().AppendEmpty()
 	resource.Resource().Attributes().PutStr("service.name", "pos")
@@ -115,6 +116,7 @@ func BenchmarkPipeline(b *testing.B) {
 
 // cpu is the processor time this process has used, in nanoseconds.
 func cpu(b *testing.B) int64 {
+	b.Helper()
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
 		b.Fatal(err)

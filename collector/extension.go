@@ -198,38 +198,23 @@ func (g *guard) GetHTTPHandler(context.Context) (extensionmiddleware.WrapHTTPHan
 }
 
 func (g *guard) serveHTTP(w http.ResponseWriter, r *http.Request, next http.Handler) {
-	transport := canonical.TransportTraces
-	if strings.HasSuffix(r.URL.Path, "/logs") {
-		transport = canonical.TransportLogs
-	}
 	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	refuse := func(code int, message string) { writeStatus(w, media, code, message) }
-
 	body, err := readBody(r)
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		refuse(http.StatusRequestEntityTooLarge, fmt.Sprintf("the request has more than %d bytes, uncompressed: send smaller ones", tooLarge.Limit))
+		writeStatus(w, media, http.StatusRequestEntityTooLarge,
+			fmt.Sprintf("the request has more than %d bytes, uncompressed: send smaller ones", tooLarge.Limit))
 		return
 	case r.Context().Err() != nil:
 		return // the sender went away
-	}
-	if err == nil && media == jsonText {
+	case err == nil && media == jsonText:
 		err = checkJSONDepth(body)
-	} else if err == nil {
+	case err == nil:
 		err = checkProtoDepth(body)
 	}
-	unreadable := func(why error) {
-		entry, err := g.keep(r.Context(), body, transport, media, why)
-		if err != nil {
-			w.Header().Set("Retry-After", seconds(retryAfter(err)))
-			refuse(http.StatusServiceUnavailable, err.Error())
-			return
-		}
-		refuse(http.StatusBadRequest, kept(entry))
-	}
 	if err != nil {
-		unreadable(err)
+		g.unreadable(w, r, media, body, err)
 		return
 	}
 
@@ -240,7 +225,7 @@ func (g *guard) serveHTTP(w http.ResponseWriter, r *http.Request, next http.Hand
 	next.ServeHTTP(&answer, r)
 	switch {
 	case answer.code == http.StatusBadRequest:
-		unreadable(errors.New(statusMessage(media, answer.body.Bytes())))
+		g.unreadable(w, r, media, body, errors.New(statusMessage(media, answer.body.Bytes())))
 		return
 	case answer.code == http.StatusServiceUnavailable || answer.code == http.StatusTooManyRequests:
 		if w.Header().Get("Retry-After") == "" {
@@ -257,6 +242,21 @@ func (g *guard) serveHTTP(w http.ResponseWriter, r *http.Request, next http.Hand
 	}
 	w.WriteHeader(answer.code)
 	_, _ = w.Write(answer.body.Bytes()) // the sender may be gone; nothing else to do
+}
+
+// unreadable keeps a request that is not OTLP, then says so.
+func (g *guard) unreadable(w http.ResponseWriter, r *http.Request, media string, body []byte, why error) {
+	transport := canonical.TransportTraces
+	if strings.HasSuffix(r.URL.Path, "/logs") {
+		transport = canonical.TransportLogs
+	}
+	entry, err := g.keep(r.Context(), body, transport, media, why)
+	if err != nil {
+		w.Header().Set("Retry-After", seconds(retryAfter(err)))
+		writeStatus(w, media, http.StatusServiceUnavailable, err.Error())
+		return
+	}
+	writeStatus(w, media, http.StatusBadRequest, kept(entry))
 }
 
 // readBody reads a body whose size the server has bounded.

@@ -372,6 +372,22 @@ func TestUnreadableOTLPIsKept(t *testing.T) {
 			}
 			return string(body)
 		},
+		"cut off gzip": func() string {
+			td := ptrace.NewTraces()
+			for i := range 500 {
+				sale(td, i)
+			}
+			plain, err := ptraceotlp.NewExportRequestFromTraces(td).MarshalProto()
+			if err != nil {
+				t.Fatal(err)
+			}
+			whole := gzipped(t, plain)
+			r, body := post(t, c, "/v1/traces", "application/x-protobuf", whole[:len(whole)/2], "Content-Encoding", "gzip")
+			if r.StatusCode != http.StatusBadRequest {
+				t.Errorf("cut off gzip: %d", r.StatusCode)
+			}
+			return string(body)
+		},
 		"json": func() string {
 			r, body := post(t, c, "/v1/traces", "application/json", []byte(`{"resourceSpans":[{"scopeSpans":7}]}`))
 			if r.StatusCode != http.StatusBadRequest {

@@ -26,7 +26,7 @@ const (
 )
 
 var cloudEventPlace = &place{
-	id: "/id", source: "/source", kind: "/type", time: "/time", data: "/data/",
+	id: "/id", source: "/source", kind: "/type", time: "/time", data: "/data/", key: "/data/keys/",
 	kept: "data.",
 }
 

@@ -200,8 +200,8 @@ func readOutcome(d *draft, s scalar) error {
 // errors that are not found while reading a field, and the prefix under which
 // fields of data are kept as attributes.
 type place struct {
-	id, source, kind, time, data string
-	kept                         string
+	id, source, kind, time, data, key string
+	kept                              string
 }
 
 // demand returns an error where a field without which an event says nothing is
@@ -234,7 +234,9 @@ func (d *draft) finish(where *place) error {
 	if err := d.settleTime(where); err != nil {
 		return err
 	}
-	d.settleKeys(where)
+	if err := d.settleKeys(where); err != nil {
+		return err
+	}
 	if e.Type == inventory.TypeWatermark {
 		if err := d.settleWatermark(where); err != nil {
 			return err
@@ -315,31 +317,31 @@ func (d *draft) settleTime(where *place) error {
 }
 
 // settleKeys moves the correlation id, where it is sent among the keys, to its
-// own place, so that it binds; and the trace id likewise. A second value of
-// either has no place and is kept as an attribute.
-func (d *draft) settleKeys(where *place) {
+// own place, so that it binds, and the trace id likewise. One event has one
+// correlation id; a second trace id is kept as an attribute.
+func (d *draft) settleKeys(where *place) error {
 	e := d.event
+	var err error
 	e.Keys = slices.DeleteFunc(e.Keys, func(k inventory.Key) bool {
-		var into *string
-		switch k.Name {
-		case inventory.KeyCorrelationID:
-			into = &e.CorrelationID
-		case inventory.KeyTraceID:
-			if !hexID(k.Value, 32) {
-				return false
+		switch {
+		case k.Name == inventory.KeyCorrelationID:
+			if set(&e.CorrelationID, k.Value) != nil {
+				err = &Error{
+					Contradiction, where.key + k.Name,
+					"is " + show(k.Value) + ", but the event's correlation id is " + show(e.CorrelationID) + ": send one",
+				}
 			}
-			into = &e.TraceID
+			return true
+		case k.Name == inventory.KeyTraceID && hexID(k.Value, 32):
+			if set(&e.TraceID, k.Value) != nil {
+				keep(&e.Attributes, where.kept+"keys."+k.Name, k.Value)
+			}
+			return true
 		default:
 			return false
 		}
-		if *into == "" {
-			*into = k.Value
-		}
-		if *into != k.Value {
-			keep(&e.Attributes, where.kept+"keys."+k.Name, k.Value)
-		}
-		return true
 	})
+	return err
 }
 
 func (d *draft) settleWatermark(where *place) error {

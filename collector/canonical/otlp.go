@@ -53,7 +53,7 @@ var (
 	spanPlace = &place{
 		id: "/attributes/inventory.event_id", source: "/resource/attributes/service.name",
 		kind: "/attributes/inventory.type", time: "/endTimeUnixNano", data: "/attributes/inventory.",
-		kept: prefix,
+		key: "/attributes/inventory.key.", kept: prefix,
 	}
 	logPlace = func() *place { p := *spanPlace; p.time = "/timeUnixNano"; return &p }()
 )
@@ -107,7 +107,7 @@ func FromTraces(td ptrace.Traces, receivedAt time.Time) (Batch, error) {
 	}
 	batch.Records = make([]inventory.Record, 0, count)
 	dec := otlpDecoder{reader: newReader(), batch: &batch, receivedAt: receivedAt, transport: TransportTraces, rawType: TracesType}
-	defer dec.reader.release()
+	defer dec.release()
 	index := 0
 	for _, resource := range td.ResourceSpans().All() {
 		dec.source = source(resource.Resource().Attributes())
@@ -139,7 +139,7 @@ func FromLogs(ld plog.Logs, receivedAt time.Time) (Batch, error) {
 	}
 	batch.Records = make([]inventory.Record, 0, count)
 	dec := otlpDecoder{reader: newReader(), batch: &batch, receivedAt: receivedAt, transport: TransportLogs, rawType: LogsType}
-	defer dec.reader.release()
+	defer dec.release()
 	index := 0
 	for _, resource := range ld.ResourceLogs().All() {
 		dec.source = source(resource.Resource().Attributes())
@@ -394,7 +394,7 @@ func valueOf(v pcommon.Value) (scalar, error) {
 	}
 }
 
-// plain reports whether a list or map can be written as JSON.
+// plain returns an error where a list or map cannot be written as JSON.
 func plain(v pcommon.Value, depth int) error {
 	if depth > deepest {
 		return errDeep
@@ -416,6 +416,7 @@ func plain(v pcommon.Value, depth int) error {
 				return err
 			}
 		}
+	default: // every other value can
 	}
 	return nil
 }

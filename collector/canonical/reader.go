@@ -116,7 +116,7 @@ func (r *reader) scalarOf(v jsontext.Value) scalar {
 	case '"':
 		return scalar{str, r.unquote(v)}
 	case '0':
-		if bytes.IndexAny(v, ".eE") < 0 {
+		if !bytes.ContainsAny(v, ".eE") {
 			return scalar{integer, r.asRead(v)}
 		}
 		return scalar{number, r.asRead(v)}

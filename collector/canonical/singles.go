@@ -111,6 +111,7 @@ func readLevel(encoded []byte) (*level, error) {
 			l.items = append(l.items, whole)
 		case fieldSchema:
 			l.schema = whole
+		default: // not of the envelope
 		}
 		return nil
 	})
