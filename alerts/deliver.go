@@ -106,7 +106,11 @@ func (m *Manager) attempt(ctx context.Context, r Receiver, id string) {
 	} else {
 		d.Attempts, d.LastError, d.NextAt = 0, "", time.Time{}
 	}
-	if err := m.remember(ctx, r.Name(), id, d); err != nil && ctx.Err() == nil {
+	// What was done is remembered also when we are asked to stop: the row is fenced
+	// by the epoch, and a successor need not look.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rememberTimeout)
+	defer cancel()
+	if err := m.remember(ctx, r.Name(), id, d); err != nil {
 		// Memory holds it; the row follows with the next evaluation. A crash before
 		// that is what Find is for.
 		m.o.Log.Warn("delivery is not stored yet", "receiver", r.Name(), "incident", id, "error", err)

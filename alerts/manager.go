@@ -61,6 +61,8 @@ const (
 	maxRetry   = 5 * time.Minute
 	// attemptTimeout bounds one call to a receiver.
 	attemptTimeout = 30 * time.Second
+	// rememberTimeout bounds the writing down of one that has been made.
+	rememberTimeout = 5 * time.Second
 	// rememberClosed is how far back incidents are looked at whose end may not
 	// have been told: longer than any outage of a receiver.
 	rememberClosed = 30 * 24 * time.Hour

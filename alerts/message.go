@@ -95,8 +95,9 @@ func composeCluster(m *Message, i *Incident, base string) {
 	}
 	m.Title = c.Title
 	if c.Key.Kind == inventory.SourceSilent {
-		if c.Locations > 1 {
-			m.Title = fmt.Sprintf("%s: %s", c.Title, plural(c.Locations, "store"))
+		m.Title = fmt.Sprintf("%s: %s", c.Title, c.Key.System)
+		if c.Locations > 0 {
+			m.Title += " at " + plural(c.Locations, "store")
 		}
 	} else {
 		m.Title = fmt.Sprintf("%s: %s", c.Title, plural(count, noun(c.Examples)))

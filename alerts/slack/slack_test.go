@@ -266,7 +266,7 @@ func incidents(t *testing.T) map[string]alerts.Incident {
 
 	silent := alerts.Cluster{
 		Key: alerts.Key{Kind: inventory.SourceSilent, Cause: inventory.CauseSourceOutage, System: "pos"}, Severity: inventory.Critical,
-		Title: "POS silent", Sentence: "Nothing heard from the till of store 0123 since 11:40.", Action: "Check the system and its feed.",
+		Title: "Source silent", Sentence: "Nothing heard from the till of store 0123 since 11:40.", Action: "Check the system and its feed.",
 		Owner: "store-systems", Open: 2, Recent: 2, Locations: 2, LocationsTop: []string{"0123", "0124"}, Regions: []string{"north", ""},
 		Groups: 2, GroupsTop: []alerts.Group{{ID: "g-8", What: "0123", Open: 1}, {ID: "g-9", What: "0124", Open: 1}},
 		Examples: []alerts.Example{{Location: "0123", Sentence: "Nothing heard since 11:40."}},

@@ -215,7 +215,8 @@ func (f fresh) Latest(ctx context.Context) ([]slo.Result, error) {
 	return e.Latest(ctx)
 }
 
-// wall is a receiver that remembers what was last put on it.
+// wall is a receiver that remembers what was last put on it, and cannot be
+// searched: a clean stop has to remember what was sent.
 type wall struct {
 	mu       sync.Mutex
 	messages []alerts.Message
