@@ -76,7 +76,7 @@ web/static/vendor/htmx.min.js: node_modules/.package-lock.json $(wildcard web/st
 
 # go build knows best whether anything changed.
 bin/stocktrace: parts FORCE
-	@go build -trimpath -ldflags '-X main.version=$(VERSION)' -o $@ ./cmd/stocktrace
+	@go build -ldflags '-X main.version=$(VERSION)' -o $@ ./cmd/stocktrace
 
 # golangci-lint has a module of its own, so that its several hundred dependencies
 # are not ours. Building it takes some minutes the first time.

@@ -21,14 +21,18 @@ func TestLocations(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []inventory.Location{
-		{ID: "0123", Name: "Lyon Part-Dieu", Region: "south", Zone: paris, Owner: "store-ops-south", Posting: inventory.PostingBatch,
+		{
+			ID: "0123", Name: "Lyon Part-Dieu", Region: "south", Zone: paris, Owner: "store-ops-south", Posting: inventory.PostingBatch,
 			Open: [7][]inventory.Span{
 				time.Monday:   {{From: 480, To: 1200}},
 				time.Friday:   {{From: 1080, To: 1560}},
 				time.Saturday: {{From: 480, To: 720}, {From: 840, To: 1080}},
-			}},
-		{ID: "0124", Zone: time.UTC, Posting: inventory.PostingRealtime,
-			Open: [7][]inventory.Span{time.Sunday: {{From: 0, To: 1440}}}},
+			},
+		},
+		{
+			ID: "0124", Zone: time.UTC, Posting: inventory.PostingRealtime,
+			Open: [7][]inventory.Span{time.Sunday: {{From: 0, To: 1440}}},
+		},
 		{ID: "hub-1", Zone: time.UTC, Posting: inventory.PostingRealtime},
 	}
 	byName := cmp.Comparer(func(a, b *time.Location) bool { return a.String() == b.String() })

@@ -159,7 +159,8 @@ const (
 func All() []Setting { return slices.Clone(settings) }
 
 var settings = []Setting{
-	{Name: "data-dir", Default: "data", Kind: Path, Placeholder: "DIR", Group: GroupInstance,
+	{
+		Name: "data-dir", Default: "data", Kind: Path, Placeholder: "DIR", Group: GroupInstance,
 		Usage: "where everything is kept: the log, the tables, the simulated clock",
 		set: func(s *Settings, v string) error {
 			if v == "" {
@@ -167,70 +168,104 @@ var settings = []Setting{
 			}
 			s.DataDir = v
 			return nil
-		}},
-	{Name: "retention", Default: "90d", Placeholder: "DAYS", Group: GroupInstance,
+		},
+	},
+	{
+		Name: "retention", Default: "90d", Placeholder: "DAYS", Group: GroupInstance,
 		Usage: "how long events, lifecycles and findings are kept",
 		set: func(s *Settings, v string) (err error) {
 			s.Retention, err = parseDays(v)
 			return err
-		}},
-	{Name: "log-level", Default: "info", Placeholder: "LEVEL", Group: GroupInstance,
+		},
+	},
+	{
+		Name: "log-level", Default: "info", Placeholder: "LEVEL", Group: GroupInstance,
 		Usage: "debug, info, warn or error",
-		set:   oneOf(func(s *Settings) *string { return &s.LogLevel }, "debug", "info", "warn", "error")},
-	{Name: "log-format", Default: "text", Placeholder: "FORMAT", Group: GroupInstance,
+		set:   oneOf(func(s *Settings) *string { return &s.LogLevel }, "debug", "info", "warn", "error"),
+	},
+	{
+		Name: "log-format", Default: "text", Placeholder: "FORMAT", Group: GroupInstance,
 		Usage: "text or json",
-		set:   oneOf(func(s *Settings) *string { return &s.LogFormat }, "text", "json")},
+		set:   oneOf(func(s *Settings) *string { return &s.LogFormat }, "text", "json"),
+	},
 
-	{Name: "listen", Default: "127.0.0.1:8080", Placeholder: "ADDRESS", Group: GroupListen,
+	{
+		Name: "listen", Default: "127.0.0.1:8080", Placeholder: "ADDRESS", Group: GroupListen,
 		Usage: "pages, API and CloudEvents (POST /v1/events); not loopback needs --auth-token",
-		set:   address(func(s *Settings) *string { return &s.Listen })},
-	{Name: "otlp-grpc", Default: "127.0.0.1:4317", Placeholder: "ADDRESS", Group: GroupListen,
+		set:   address(func(s *Settings) *string { return &s.Listen }),
+	},
+	{
+		Name: "otlp-grpc", Default: "127.0.0.1:4317", Placeholder: "ADDRESS", Group: GroupListen,
 		Usage: "OTLP over gRPC",
-		set:   address(func(s *Settings) *string { return &s.OTLPGRPC })},
-	{Name: "otlp-http", Default: "127.0.0.1:4318", Placeholder: "ADDRESS", Group: GroupListen,
+		set:   address(func(s *Settings) *string { return &s.OTLPGRPC }),
+	},
+	{
+		Name: "otlp-http", Default: "127.0.0.1:4318", Placeholder: "ADDRESS", Group: GroupListen,
 		Usage: "OTLP over HTTP",
-		set:   address(func(s *Settings) *string { return &s.OTLPHTTP })},
-	{Name: "auth-token", Placeholder: "TOKEN", Group: GroupListen, Secret: true,
+		set:   address(func(s *Settings) *string { return &s.OTLPHTTP }),
+	},
+	{
+		Name: "auth-token", Placeholder: "TOKEN", Group: GroupListen, Secret: true,
 		Usage: "who may send and read; needed for an address that other machines can reach",
-		set:   text(func(s *Settings) *string { return &s.AuthToken })},
-	{Name: "public-url", Placeholder: "URL", Group: GroupListen,
+		set:   text(func(s *Settings) *string { return &s.AuthToken }),
+	},
+	{
+		Name: "public-url", Placeholder: "URL", Group: GroupListen,
 		Usage: "how people reach the pages; links in messages start with it (default: the listen address)",
 		set: func(s *Settings, v string) (err error) {
 			s.PublicURL, err = parseURL(v)
 			return err
-		}},
-	{Name: "collector-config", Kind: Path, Placeholder: "FILE", Group: GroupListen,
+		},
+	},
+	{
+		Name: "collector-config", Kind: Path, Placeholder: "FILE", Group: GroupListen,
 		Usage: "an OpenTelemetry Collector configuration of your own instead of the built-in one",
-		set:   text(func(s *Settings) *string { return &s.CollectorConfig })},
+		set:   text(func(s *Settings) *string { return &s.CollectorConfig }),
+	},
 
-	{Name: "locations", Kind: Path, Placeholder: "FILE", Group: GroupRetailer,
+	{
+		Name: "locations", Kind: Path, Placeholder: "FILE", Group: GroupRetailer,
 		Usage: "stores with region, zone, opening hours and owner (YAML); without it every location is always open, in UTC",
-		set:   text(func(s *Settings) *string { return &s.Locations })},
+		set:   text(func(s *Settings) *string { return &s.Locations }),
+	},
 
-	{Name: "workflows", Kind: Path, Placeholder: "FILE", Group: GroupRetailer,
+	{
+		Name: "workflows", Kind: Path, Placeholder: "FILE", Group: GroupRetailer,
 		Usage: "workflows of your own (YAML file, or folder of them); one named like a built-in one replaces it",
-		set:   text(func(s *Settings) *string { return &s.Workflows })},
-	{Name: "objectives", Kind: Path, Placeholder: "FILE", Group: GroupRetailer,
+		set:   text(func(s *Settings) *string { return &s.Workflows }),
+	},
+	{
+		Name: "objectives", Kind: Path, Placeholder: "FILE", Group: GroupRetailer,
 		Usage: "objectives of your own (OpenSLO file, or folder of them) instead of the built-in one",
-		set:   text(func(s *Settings) *string { return &s.Objectives })},
+		set:   text(func(s *Settings) *string { return &s.Objectives }),
+	},
 
-	{Name: "slack-token", Placeholder: "TOKEN", Group: GroupAlerts, Secret: true,
+	{
+		Name: "slack-token", Placeholder: "TOKEN", Group: GroupAlerts, Secret: true,
 		Usage: "a bot token with chat:write, and channels:history to find its own messages again",
-		set:   text(func(s *Settings) *string { return &s.SlackToken })},
-	{Name: "slack-channel", Placeholder: "CHANNEL", Group: GroupAlerts,
+		set:   text(func(s *Settings) *string { return &s.SlackToken }),
+	},
+	{
+		Name: "slack-channel", Placeholder: "CHANNEL", Group: GroupAlerts,
 		Usage: "the channel's id (C…)",
-		set:   text(func(s *Settings) *string { return &s.SlackChannel })},
-	{Name: "webhook-url", Placeholder: "URL", Group: GroupAlerts,
+		set:   text(func(s *Settings) *string { return &s.SlackChannel }),
+	},
+	{
+		Name: "webhook-url", Placeholder: "URL", Group: GroupAlerts,
 		Usage: "receives the same incidents in Alertmanager's form",
 		set: func(s *Settings, v string) (err error) {
 			s.WebhookURL, err = parseURL(v)
 			return err
-		}},
+		},
+	},
 
-	{Name: "simulate", Default: "false", Kind: Switch, Group: GroupSimulate,
+	{
+		Name: "simulate", Default: "false", Kind: Switch, Group: GroupSimulate,
 		Usage: "sell in a simulated retailer, through this instance's own ports",
-		set:   boolean(func(s *Settings) *bool { return &s.Simulate })},
-	{Name: "speed", Default: "1", Placeholder: "FACTOR", Group: GroupSimulate,
+		set:   boolean(func(s *Settings) *bool { return &s.Simulate }),
+	},
+	{
+		Name: "speed", Default: "1", Placeholder: "FACTOR", Group: GroupSimulate,
 		Usage: "simulated seconds per second; the clock is kept in the data directory",
 		set: func(s *Settings, v string) (err error) {
 			if s.Speed, err = number(v); err != nil {
@@ -240,11 +275,15 @@ var settings = []Setting{
 				return fmt.Errorf("%q is not between 1 and 3600", v)
 			}
 			return nil
-		}},
-	{Name: "stores", Default: "600", Placeholder: "N", Group: GroupSimulate,
+		},
+	},
+	{
+		Name: "stores", Default: "600", Placeholder: "N", Group: GroupSimulate,
 		Usage: "how many stores it has",
-		set:   integer(func(s *Settings) *int { return &s.Simulation.Stores }, 1, 9999)},
-	{Name: "rate", Default: "5", Placeholder: "SALES", Group: GroupSimulate,
+		set:   integer(func(s *Settings) *int { return &s.Simulation.Stores }, 1, 9999),
+	},
+	{
+		Name: "rate", Default: "5", Placeholder: "SALES", Group: GroupSimulate,
 		Usage: "sales per simulated second, on average over a week",
 		set: func(s *Settings, v string) (err error) {
 			if s.Simulation.Rate, err = number(v); err != nil {
@@ -254,8 +293,10 @@ var settings = []Setting{
 				return fmt.Errorf("%q is not a rate between 0 and 100000", v)
 			}
 			return nil
-		}},
-	{Name: "seed", Default: "1", Placeholder: "N", Group: GroupSimulate,
+		},
+	},
+	{
+		Name: "seed", Default: "1", Placeholder: "N", Group: GroupSimulate,
 		Usage: "the same seed sells the same",
 		set: func(s *Settings, v string) (err error) {
 			s.Simulation.Seed, err = strconv.ParseUint(v, 10, 64)
@@ -263,44 +304,66 @@ var settings = []Setting{
 				return fmt.Errorf("%q is not a whole number from 0 on", v)
 			}
 			return nil
-		}},
-	{Name: "faults", Default: "default", Placeholder: "PRESET", Group: GroupSimulate,
+		},
+	},
+	{
+		Name: "faults", Default: "default", Placeholder: "PRESET", Group: GroupSimulate,
 		Usage: "what goes wrong: default, none or heavy, and single rates over it: none,posted_twice=0.02",
 		set: func(s *Settings, v string) (err error) {
 			if s.Simulation.Faults, err = estate.ParseFaults(v); err != nil {
 				return errors.New(strings.TrimPrefix(err.Error(), "faults: "))
 			}
 			return nil
-		}},
-	{Name: "baskets", Kind: Path, Placeholder: "FILE", Group: GroupSimulate,
+		},
+	},
+	{
+		Name: "baskets", Kind: Path, Placeholder: "FILE", Group: GroupSimulate,
 		Usage: "sell these baskets (the UCI Online Retail columns, .csv or .csv.gz) instead of made-up ones",
-		set:   text(func(s *Settings) *string { return &s.Simulation.Baskets })},
-	{Name: "truth", Kind: Path, Placeholder: "FILE", Group: GroupSimulate,
+		set:   text(func(s *Settings) *string { return &s.Simulation.Baskets }),
+	},
+	{
+		Name: "truth", Kind: Path, Placeholder: "FILE", Group: GroupSimulate,
 		Usage: "write what really happened to every sale (NDJSON)",
-		set:   text(func(s *Settings) *string { return &s.Simulation.Truth })},
-	{Name: "acked", Kind: Path, Placeholder: "FILE", Group: GroupSimulate,
+		set:   text(func(s *Settings) *string { return &s.Simulation.Truth }),
+	},
+	{
+		Name: "acked", Kind: Path, Placeholder: "FILE", Group: GroupSimulate,
 		Usage: "write the record id of every acknowledged event (NDJSON)",
-		set:   text(func(s *Settings) *string { return &s.Simulation.Acked })},
-	{Name: "history", Default: "0", Placeholder: "SALES", Group: GroupSimulate,
+		set:   text(func(s *Settings) *string { return &s.Simulation.Acked }),
+	},
+	{
+		Name: "history", Default: "0", Placeholder: "SALES", Group: GroupSimulate,
 		Usage: "first send so many sales of the past hours, as fast as they are taken",
-		set:   integer(func(s *Settings) *int { return &s.Simulation.History }, 0, 100_000_000)},
-	{Name: "shuffle", Default: "false", Kind: Switch, Group: GroupSimulate,
+		set:   integer(func(s *Settings) *int { return &s.Simulation.History }, 0, 100_000_000),
+	},
+	{
+		Name: "shuffle", Default: "false", Kind: Switch, Group: GroupSimulate,
 		Usage: "send the history in random order",
-		set:   boolean(func(s *Settings) *bool { return &s.Simulation.Shuffle })},
-	{Name: "sales", Default: "0", Placeholder: "N", Group: GroupSimulate,
+		set:   boolean(func(s *Settings) *bool { return &s.Simulation.Shuffle }),
+	},
+	{
+		Name: "sales", Default: "0", Placeholder: "N", Group: GroupSimulate,
 		Usage: "stop after so many live sales; 0 goes on until stopped",
-		set:   integer(func(s *Settings) *int { return &s.Simulation.Sales }, 0, 100_000_000)},
+		set:   integer(func(s *Settings) *int { return &s.Simulation.Sales }, 0, 100_000_000),
+	},
 
-	{Name: "role", Default: "collector,engine,web", Placeholder: "ROLES", Group: GroupOutside,
+	{
+		Name: "role", Default: "collector,engine,web", Placeholder: "ROLES", Group: GroupOutside,
 		Usage: "which parts this process takes; fewer than all need --nats-url and --clickhouse-dsn",
-		set:   roles},
-	{Name: "nats-url", Placeholder: "URL", Group: GroupOutside,
+		set:   roles,
+	},
+	{
+		Name: "nats-url", Placeholder: "URL", Group: GroupOutside,
 		Usage: "a NATS server or cluster with JetStream, instead of the embedded one",
-		set:   text(func(s *Settings) *string { return &s.NATSURL })},
-	{Name: "clickhouse-dsn", Placeholder: "DSN", Group: GroupOutside, Secret: true,
+		set:   text(func(s *Settings) *string { return &s.NATSURL }),
+	},
+	{
+		Name: "clickhouse-dsn", Placeholder: "DSN", Group: GroupOutside, Secret: true,
 		Usage: "a ClickHouse server or cluster, instead of the embedded engine, by its HTTP interface: http://user@host:8123/stocktrace",
-		set:   text(func(s *Settings) *string { return &s.ClickHouseDSN })},
-	{Name: "partitions", Placeholder: "N", Group: GroupOutside,
+		set:   text(func(s *Settings) *string { return &s.ClickHouseDSN }),
+	},
+	{
+		Name: "partitions", Placeholder: "N", Group: GroupOutside,
 		Usage: "partitions of a new log (default: 8); one that exists keeps its own and refuses another number",
 		set: func(s *Settings, v string) error {
 			if v == "" {
@@ -308,20 +371,27 @@ var settings = []Setting{
 				return nil
 			}
 			return integer(func(s *Settings) *int { return &s.Partitions }, 1, 256)(s, v)
-		}},
-	{Name: "libchdb", Kind: Path, Placeholder: "FILE", Group: GroupOutside,
+		},
+	},
+	{
+		Name: "libchdb", Kind: Path, Placeholder: "FILE", Group: GroupOutside,
 		Usage: "the embedded ClickHouse library, where it is not found beside the program or in node_modules",
-		set:   text(func(s *Settings) *string { return &s.LibCHDB })},
+		set:   text(func(s *Settings) *string { return &s.LibCHDB }),
+	},
 
-	{Name: "server", Default: "http://127.0.0.1:8080", Placeholder: "URL", Group: GroupClient,
+	{
+		Name: "server", Default: "http://127.0.0.1:8080", Placeholder: "URL", Group: GroupClient,
 		Usage: "the running instance to talk to",
 		set: func(s *Settings, v string) (err error) {
 			s.Server, err = parseURL(v)
 			return err
-		}},
-	{Name: "output", Default: "text", Placeholder: "FORMAT", Group: GroupClient,
+		},
+	},
+	{
+		Name: "output", Default: "text", Placeholder: "FORMAT", Group: GroupClient,
 		Usage: "text, or json for programs",
-		set:   oneOf(func(s *Settings) *string { return &s.Output }, "text", "json")},
+		set:   oneOf(func(s *Settings) *string { return &s.Output }, "text", "json"),
+	},
 }
 
 // Lookup returns the setting of that name, nil where there is none.
@@ -403,7 +473,8 @@ func roles(s *Settings, v string) error {
 		r := Role(strings.TrimSpace(part))
 		if !slices.Contains(Roles, r) {
 			return fmt.Errorf("%q is not %s", string(r), orList([]string{
-				string(RoleCollector), string(RoleEngine), string(RoleWeb)}))
+				string(RoleCollector), string(RoleEngine), string(RoleWeb),
+			}))
 		}
 		if !s.Has(r) {
 			s.Roles = append(s.Roles, r)

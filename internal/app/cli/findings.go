@@ -96,8 +96,14 @@ func (s *screen) groups(found list[group]) {
 		return
 	}
 	rows := [][]cell{{
-		{text: "OPEN", style: dim, right: true}, {text: "WHAT", style: dim}, {text: "WHY", style: dim}, {text: "WHERE", style: dim},
-		{text: "SINCE", style: dim, right: true}, {text: "AT RISK", style: dim, right: true}, {text: "OWNER", style: dim}, {text: "GROUP", style: dim},
+		{text: "OPEN", style: dim, right: true},
+		{text: "WHAT", style: dim},
+		{text: "WHY", style: dim},
+		{text: "WHERE", style: dim},
+		{text: "SINCE", style: dim, right: true},
+		{text: "AT RISK", style: dim, right: true},
+		{text: "OWNER", style: dim},
+		{text: "GROUP", style: dim},
 	}}
 	for _, g := range found.Items {
 		where := strings.Join(g.Regions, ", ")
@@ -134,8 +140,13 @@ func (s *screen) findings(found list[finding]) {
 		return
 	}
 	rows := [][]cell{{
-		{text: "WHAT", style: dim}, {text: "WHY", style: dim}, {text: "STORE", style: dim}, {text: "OPEN FOR", style: dim, right: true},
-		{text: "AT RISK", style: dim, right: true}, {text: "OWNER", style: dim}, {text: "TRACE", style: dim},
+		{text: "WHAT", style: dim},
+		{text: "WHY", style: dim},
+		{text: "STORE", style: dim},
+		{text: "OPEN FOR", style: dim, right: true},
+		{text: "AT RISK", style: dim, right: true},
+		{text: "OWNER", style: dim},
+		{text: "TRACE", style: dim},
 	}}
 	for _, f := range found.Items {
 		open := s.age(f.OpenedAt)

@@ -113,13 +113,21 @@ func (s *screen) slices(title string, slices []slice) {
 		return
 	}
 	rows := [][]cell{{
-		{text: title, style: dim}, {text: "KEPT", style: dim, right: true}, {text: "BROKEN", style: dim, right: true},
-		{text: "UNKNOWN", style: dim, right: true}, {text: "ATTAINED", style: dim, right: true}, {text: "BUDGET LEFT", style: dim, right: true},
+		{text: title, style: dim},
+		{text: "KEPT", style: dim, right: true},
+		{text: "BROKEN", style: dim, right: true},
+		{text: "UNKNOWN", style: dim, right: true},
+		{text: "ATTAINED", style: dim, right: true},
+		{text: "BUDGET LEFT", style: dim, right: true},
 	}}
 	for _, sl := range slices {
 		rows = append(rows, []cell{
-			{text: cmp.Or(sl.Name, "(none)")}, {text: fmt.Sprint(sl.Good), right: true}, {text: fmt.Sprint(sl.Bad), right: true},
-			{text: fmt.Sprint(sl.Unknown), right: true}, {text: percent(sl.Attainment), right: true}, {text: percent(sl.BudgetLeft), right: true},
+			{text: cmp.Or(sl.Name, "(none)")},
+			{text: fmt.Sprint(sl.Good), right: true},
+			{text: fmt.Sprint(sl.Bad), right: true},
+			{text: fmt.Sprint(sl.Unknown), right: true},
+			{text: percent(sl.Attainment), right: true},
+			{text: percent(sl.BudgetLeft), right: true},
 		})
 	}
 	s.printf("\n")
