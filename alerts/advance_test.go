@@ -93,6 +93,7 @@ func TestWhatOpensAnIncident(t *testing.T) {
 		opens  bool
 	}{
 		"one silent feed":              {func(c *alerts.Cluster) { c.Key.Kind = inventory.SourceSilent }, true},
+		"one message we cannot read":   {func(c *alerts.Cluster) { c.Key.Kind = inventory.TelemetryGap }, true},
 		"one sale":                     {func(*alerts.Cluster) {}, false},
 		"one valuable sale":            {func(c *alerts.Cluster) { c.RecentValues = money("EUR", 5000) }, true},
 		"valuable in two currencies":   {func(c *alerts.Cluster) { c.RecentValues = append(money("EUR", 4999), money("USD", 4999)...) }, false},

@@ -40,9 +40,10 @@ func DefaultRules() Rules {
 		MinMembers: 5,
 		Window:     time.Hour,
 		MinValue:   inventory.DecimalOf(5000),
-		Immediate:  []inventory.Kind{inventory.SourceSilent},
-		Hold:       10 * time.Minute,
-		Quiet:      8 * time.Hour,
+		// A telemetry gap that does more than inform is about our own log.
+		Immediate: []inventory.Kind{inventory.SourceSilent, inventory.TelemetryGap},
+		Hold:      10 * time.Minute,
+		Quiet:     8 * time.Hour,
 	}
 }
 
