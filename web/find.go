@@ -10,7 +10,7 @@ import (
 )
 
 // findLimit is how many candidates a search shows: who needs more types more.
-const findLimit = 50
+const findLimit = 25
 
 // findData is a search and what it found.
 type findData struct {

@@ -37,7 +37,7 @@ var (
 
 // searchDepth bounds the lifecycles a search looks at: a bare receipt number is
 // used at every till of every store.
-const searchDepth = 2000
+const searchDepth = 1000
 
 // Pages answers what pages and API ask. It implements web.Reader.
 type Pages struct{ store *Store }
@@ -77,13 +77,12 @@ func (p Pages) Search(ctx context.Context, text string, limit int) ([]web.Match,
 	if err != nil {
 		return nil, asked(err)
 	}
-	list, err := p.byID(ctx, ids(found))
+	list, err := p.window(ctx, &web.LifecycleQuery{Page: web.Page{Limit: limit}}, ids(found))
 	if err != nil {
 		return nil, asked(err)
 	}
-	slices.SortFunc(list, newestFirst)
-	matches := make([]web.Match, 0, min(limit, len(list)))
-	for _, l := range list[:min(limit, len(list))] {
+	matches := make([]web.Match, 0, len(list))
+	for _, l := range list {
 		names := found[l.ID]
 		if len(names) == 0 { // it is the id itself
 			names = []string{l.Canonical.Name}
@@ -92,10 +91,6 @@ func (p Pages) Search(ctx context.Context, text string, limit int) ([]web.Match,
 		matches = append(matches, web.Match{Lifecycle: l, Names: names})
 	}
 	return matches, nil
-}
-
-func newestFirst(a, b inventory.Lifecycle) int {
-	return cmp.Or(b.StartedAt.Compare(a.StartedAt), cmp.Compare(b.ID, a.ID))
 }
 
 // candidates returns the ids a text may mean, with the names of the keys that
@@ -228,8 +223,29 @@ func (p Pages) Raw(ctx context.Context, recordID string) ([]inventory.Record, er
 
 // Lifecycles implements web.Reader.
 func (p Pages) Lifecycles(ctx context.Context, q web.LifecycleQuery) ([]inventory.Lifecycle, error) {
+	var among []string
+	if q.Key != "" {
+		found, err := p.candidates(ctx, q.Key)
+		if err != nil {
+			return nil, asked(err)
+		}
+		among = ids(found)
+	}
+	list, err := p.window(ctx, &q, among)
+	if err != nil {
+		return nil, asked(err)
+	}
+	if err := p.addFindings(ctx, list); err != nil {
+		return nil, asked(err)
+	}
+	return list, nil
+}
+
+// window returns the lifecycles a query selects, without findings, newest start
+// first: of those ids, or of all where among is nil.
+func (p Pages) window(ctx context.Context, q *web.LifecycleQuery, among []string) ([]inventory.Lifecycle, error) {
 	params := Params{
-		"any_id": flag(q.Key == ""), "ids": []string{},
+		"any_id": flag(among == nil), "ids": append([]string{}, among...),
 		"workflow": q.Workflow, "state": string(q.State), "verdicts": names(q.Verdicts), "location": q.Location,
 		"register": q.Register, "region": q.Region, "any_date": flag(q.BusinessDate == ""), "business_date": q.BusinessDate,
 		"item": q.Item, "findings": names(q.Findings), "owner": q.Owner,
@@ -239,13 +255,6 @@ func (p Pages) Lifecycles(ctx context.Context, q web.LifecycleQuery) ([]inventor
 	if q.BusinessDate == web.NoDate {
 		params["business_date"] = ""
 	}
-	if q.Key != "" {
-		found, err := p.candidates(ctx, q.Key)
-		if err != nil {
-			return nil, asked(err)
-		}
-		params["ids"] = ids(found)
-	}
 	var order []string
 	err := p.store.Each(ctx, webLifecyclesQuery, params, func(scan func(...any) error) error {
 		var id string
@@ -253,21 +262,18 @@ func (p Pages) Lifecycles(ctx context.Context, q web.LifecycleQuery) ([]inventor
 		order = append(order, id)
 		return err
 	})
-	if err != nil || len(order) == 0 {
-		return nil, asked(err)
+	if err != nil {
+		return nil, err
 	}
 	list, err := p.byID(ctx, order)
 	if err != nil {
-		return nil, asked(err)
+		return nil, err
 	}
 	place := make(map[string]int, len(order))
 	for i, id := range order {
 		place[id] = i
 	}
 	slices.SortFunc(list, func(a, b inventory.Lifecycle) int { return cmp.Compare(place[a.ID], place[b.ID]) })
-	if err := p.addFindings(ctx, list); err != nil {
-		return nil, asked(err)
-	}
 	return list, nil
 }
 
