@@ -227,6 +227,14 @@ func (v *verdictOf) say(h *hop) {
 	tolerate := func(kind inventory.Kind) {
 		v.truth.Tolerated = append(v.truth.Tolerated, Expected{Kind: kind, Step: step, State: inventory.FindingClosed})
 	}
+	explained := func() {
+		// The hop before came late, and then this one: between the two it may have
+		// been missing for itself.
+		tolerate(inventory.MissingStep)
+		if !h.told.After(v.live) {
+			tolerate(inventory.LateStep) // in a history it may be heard of first
+		}
+	}
 	if h.isLate() {
 		v.late = true
 		v.truth.Late = append(v.truth.Late, LateStep{step, h.ok.Sub(h.due).Seconds()})
@@ -258,20 +266,14 @@ func (v *verdictOf) say(h *hop) {
 	case h.buried:
 		tolerate(inventory.DeadLetter)
 		if h.isLate() {
-			tolerate(inventory.MissingStep)
+			explained()
 		}
 	case h.isLate() && h.unmapped:
 		expect(Expected{Kind: inventory.LateStep, Or: []inventory.Kind{inventory.MappingUnknown, inventory.MissingStep}})
 	case h.isLate() && !h.explained((*hop).isLate):
 		expect(Expected{Kind: inventory.LateStep, Or: []inventory.Kind{inventory.MissingStep}})
 	case h.isLate():
-		// The hop before came late, and then this one: between the two it may have
-		// been missing for itself.
-		tolerate(inventory.MissingStep)
-		if !h.told.After(v.live) {
-			// In a history this one may be heard of first.
-			tolerate(inventory.LateStep)
-		}
+		explained()
 	}
 }
 
