@@ -127,8 +127,12 @@ func (p *pulse) last() state {
 	return p.state
 }
 
-// status is the pulse as the pages show it.
+// status is the pulse as the pages show it. A directory opened for a command
+// has none: nothing runs that could be ill.
 func (p *pulse) status(context.Context) web.Status {
+	if p == nil {
+		return web.Status{}
+	}
 	s := p.last()
 	st := web.Status{Through: s.through, Backlog: s.backlog, Unowned: len(s.unowned), DiskUsed: s.disk}
 	switch {

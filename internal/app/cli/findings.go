@@ -2,6 +2,8 @@ package cli
 
 import (
 	"cmp"
+	"fmt"
+	"math/big"
 	"net/url"
 	"strconv"
 	"strings"
@@ -106,7 +108,7 @@ func (s *screen) groups(found list[group]) {
 		{text: "GROUP", style: dim},
 	}}
 	for _, g := range found.Items {
-		where := strings.Join(g.Regions, ", ")
+		where := some(g.Regions)
 		if g.Locations > 0 {
 			where = strings.Join(nonEmpty(plural(g.Locations, "store", "stores"), where), ", ")
 		}
@@ -167,12 +169,12 @@ func (s *screen) findings(found list[finding]) {
 	s.more(found.Next)
 }
 
-// atRisk writes money where it is known, goods where it is not; sums over
-// different units and currencies stand beside each other.
+// atRisk writes money where it is known, goods where it is not. Sums over
+// different units and currencies stand beside each other: they do not add up.
 func atRisk(values []amount, units []quantity) string {
 	var parts []string
 	for _, v := range values {
-		parts = append(parts, v.Amount+" "+v.Currency)
+		parts = append(parts, money(v.Amount)+" "+v.Currency)
 	}
 	if len(parts) == 0 {
 		for _, u := range units {
@@ -180,4 +182,21 @@ func atRisk(values []amount, units []quantity) string {
 		}
 	}
 	return strings.Join(parts, " + ")
+}
+
+// money rounds an exact amount to cents for people.
+func money(amount string) string {
+	if r, ok := new(big.Rat).SetString(amount); ok {
+		return r.FloatString(2)
+	}
+	return amount
+}
+
+// some lists names, and says how many it leaves out.
+func some(names []string) string {
+	const most = 3
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s + %d", strings.Join(names[:most-1], ", "), len(names)-most+1)
 }

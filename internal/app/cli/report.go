@@ -104,8 +104,19 @@ func (s *screen) report(found list[objective]) {
 			s.printf("  %s%s\n", s.in(dim, "budget burns, by window: "), strings.Join(burns, s.in(dim, ", ")))
 		}
 		s.slices("REGION", o.Regions)
-		s.slices("WORST STORES", o.Stores)
+		s.slices("WORST STORES", worst(o.Stores))
 	}
+}
+
+// worst returns the stores that broke a promise, at most ten: they come worst
+// first.
+func worst(stores []slice) []slice {
+	for i, st := range stores {
+		if st.Bad == 0 || i == 10 {
+			return stores[:i]
+		}
+	}
+	return stores
 }
 
 func (s *screen) slices(title string, slices []slice) {
