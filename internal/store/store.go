@@ -49,7 +49,7 @@ type Options struct {
 	Retention time.Duration
 	// InsertInterval is the least time between the beginnings of two inserts
 	// into one table; what comes in between is inserted together. Zero means
-	// 100 ms, negative none.
+	// 200 ms, negative none.
 	InsertInterval time.Duration
 	// Connections is how many statements run at once. Zero means 16.
 	Connections int
@@ -71,7 +71,7 @@ func (o *Options) setDefaults() error {
 		return fmt.Errorf("open store: a retention of %s means nothing: give a positive one, or 0 to keep everything", o.Retention)
 	}
 	if o.InsertInterval == 0 {
-		o.InsertInterval = 100 * time.Millisecond
+		o.InsertInterval = 200 * time.Millisecond
 	}
 	if o.Connections == 0 {
 		o.Connections = 16

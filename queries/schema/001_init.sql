@@ -106,7 +106,7 @@ CREATE TABLE IF NOT EXISTS lifecycles
         lag_ms     Int64,
         limit_ms   Int64
     ),
-    detail         String CODEC(ZSTD(3)),                      -- JSON: keys, steps, lines, units, values, related, record ids, awaits
+    detail         String CODEC(ZSTD(1)),                      -- JSON: keys, steps, lines, units, values, related, record ids, awaits
     INDEX by_component component TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX by_started started_at TYPE minmax GRANULARITY 1,
     INDEX by_updated updated_at TYPE minmax GRANULARITY 1,
