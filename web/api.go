@@ -2,7 +2,7 @@ package web
 
 import (
 	"bytes"
-	_ "embed"
+	"context"
 	"encoding/base64"
 	"encoding/csv"
 	"encoding/json"
@@ -25,25 +25,146 @@ const (
 	maxLimit     = 1000
 )
 
-//go:embed openapi.json
-var openAPI []byte
+// endpoint is a question the API answers. The table of them both routes requests
+// and describes itself as OpenAPI, so that the two cannot differ.
+type endpoint struct {
+	path    string // as in the mux, after /api/v1
+	name    string // operationId
+	summary string
+	params  []parameter
+	answer  answerFunc
+	item    any // what the answer is, or what its list is of
+	listed  bool
+	raw     http.HandlerFunc // answers with bytes instead
+}
+
+// parameter is one a question takes.
+type parameter struct {
+	name, doc string
+	values    []string // what it may be; empty: anything
+	several   bool     // may be given repeatedly, or with commas
+	kind      string   // integer, date, date-time; empty: string
+	inPath    bool
+}
+
+func (s *Server) endpoints() []endpoint {
+	window := []parameter{
+		{name: "limit", kind: "integer", doc: "How many items, 100 where not given, at most 1000."},
+		{name: "cursor", doc: "next of the list before, as it is. A list walked with cursors neither repeats nor skips what was there at its beginning, while data arrives."},
+		{name: "format", values: []string{"json", "csv"}, doc: "csv where a link cannot set Accept: text/csv."},
+	}
+	with := func(params ...parameter) []parameter { return append(params, window...) }
+	place := []parameter{
+		{name: "location", doc: "Store, plant or hub, padded or not."},
+		{name: "region", doc: "Region as declared with the location."},
+	}
+	findings := append([]parameter{
+		{name: "kind", several: true, doc: "Kind of finding, such as missing_step."},
+		{name: "cause", doc: "Cause, such as mapping_defect."},
+		{name: "state", values: []string{"open", "closed", "any"}, doc: "Without it, open and closed ones that were not disproved; any lists those too."},
+		{name: "severity", values: []string{"critical", "warning", "info"}},
+		{name: "owner", doc: "Who owns the step it is about."},
+		{name: "system", doc: "System it is about."},
+		{name: "step", doc: "Step it is about: posted, or erp posted."},
+		{name: "mapping_version", doc: "Mapping version in force."},
+		{name: "group", doc: "Members of this group only."},
+		{name: "correlation_id", doc: "Of this lifecycle only."},
+	}, place...)
+	since := []parameter{
+		{name: "from", kind: "date-time", doc: "From this instant on."},
+		{name: "to", kind: "date-time", doc: "Before this instant."},
+	}
+	return []endpoint{
+		{
+			path: "/lifecycles", name: "listLifecycles", summary: "Lifecycles, newest start first.",
+			params: with(append(append([]parameter{
+				{name: "key", doc: "Any identifier, padded or not, a receipt with or without store and register."},
+				{name: "workflow", doc: "Workflow, such as sale."},
+				{name: "state", values: []string{"open", "closed", "any"}},
+				{name: "verdict", several: true, values: stringsOf(inventory.Verdicts)},
+				{name: "register", doc: "Till, padded or not."},
+				{name: "business_date", doc: "2026-11-23, or none for those that gave none."},
+				{name: "item", doc: "An item one of its lines names, as sent."},
+				{name: "finding", several: true, doc: "With an open finding of this kind."},
+				{name: "owner", doc: "Owner of the lifecycle."},
+				{name: "time", values: []string{"occurred", "received"}, doc: "What from and to bound: the start by its own clock (occurred, where not given), or when its newest record arrived."},
+			}, place...), since...)...),
+			answer: s.apiLifecycles, item: lifecycleJSON{}, listed: true,
+		},
+		{
+			path: "/lifecycles/{id...}", name: "getLifecycle",
+			summary: "One lifecycle. Any key and any former id redirects (307) to where it is now; a number that several carry is answered with their list and status 300.",
+			params:  []parameter{{name: "id", inPath: true, doc: "correlation_id, or any key."}},
+			answer:  s.apiLifecycle, item: lifecycleJSON{},
+		},
+		{
+			path: "/events/{id}/raw", name: "getRaw",
+			summary: "A record as it was received, byte by byte: a CloudEvent as JSON, or one span or log record with its resource and scope as OTLP protobuf.",
+			params: []parameter{
+				{name: "id", inPath: true, doc: "Record id: source and id with a space between, percent-encoded as one segment."},
+				{name: "content", doc: "Content hash, where one id came with several contents (Stocktrace-Contents says how many); the first received otherwise."},
+			},
+			raw: s.apiRaw,
+		},
+		{
+			path: "/findings", name: "listFindings",
+			summary: "Findings, last opened first. A cause with two and more members stands among them as a finding of its own, with an empty correlation_id and their count.",
+			params:  with(append(findings, parameter{name: "groups", values: []string{"with", "without"}, doc: "Whether causes stand among their members; with where not given."})...),
+			answer:  s.apiFindings, item: findingJSON{}, listed: true,
+		},
+		{
+			path: "/findings/groups", name: "listGroups", summary: "Findings by cause, worst first. One window; next is always empty.",
+			params: with(findings...), answer: s.apiGroups, item: groupJSON{}, listed: true,
+		},
+		{
+			path: "/store-days", name: "listStoreDays", summary: "Sales by location and business date, newest date first.",
+			params: with(append([]parameter{
+				{name: "business_date", kind: "date", doc: "This business date only."},
+				{name: "from", kind: "date", doc: "From this business date on."},
+				{name: "to", kind: "date", doc: "Up to this business date."},
+				{name: "wrong", values: []string{"1"}, doc: "Only days with something wrong."},
+			}, place...)...),
+			answer: s.apiStoreDays, item: storeDayJSON{}, listed: true,
+		},
+		{
+			path: "/objectives", name: "listObjectives", summary: "The promises as they stand, by region and store.",
+			params: window[2:], answer: s.apiObjectives, item: objectiveJSON{}, listed: true,
+		},
+		{
+			path: "/incidents", name: "listIncidents", summary: "What on-call was told, firing ones first.",
+			params: append([]parameter{{name: "from", kind: "date-time", doc: "Those over before are left out; a week ago where not given."}}, window[0], window[2]),
+			answer: s.apiIncidents, item: incidentJSON{}, listed: true,
+		},
+		{
+			path: "/metrics", name: "getMetrics", summary: "Numbers with their denominators, over 24 hours where no window is given.",
+			params: append([]parameter{{name: "by", values: []string{"step", "system"}, doc: "step where not given."}}, append(since, window[2])...),
+			answer: s.apiMetrics, item: []any{stepMetricJSON{}, systemMetricJSON{}}, listed: true,
+		},
+		{
+			path: "/quarantine", name: "listQuarantine", summary: "What could not be read, with its raw bytes (base64), newest first.",
+			params: window, answer: s.apiQuarantine, item: quarantinedJSON{}, listed: true,
+		},
+		{
+			path: "/status", name: "getStatus", summary: "How far everything received has been judged, and how our own pipeline does.",
+			answer: s.apiStatus, item: statusJSON{},
+		},
+	}
+}
 
 func (s *Server) routeAPI(mux *http.ServeMux) {
+	all := s.endpoints()
+	document := describe(all, s.Version)
 	mux.HandleFunc("GET /api/openapi.json", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write(openAPI)
+		_, _ = w.Write(document)
 	})
-	mux.HandleFunc("GET /api/v1/lifecycles", s.answer(s.apiLifecycles))
-	mux.HandleFunc("GET /api/v1/lifecycles/{id...}", s.answer(s.apiLifecycle))
-	mux.HandleFunc("GET /api/v1/events/{id}/raw", s.apiRaw)
-	mux.HandleFunc("GET /api/v1/findings", s.answer(s.apiFindings))
-	mux.HandleFunc("GET /api/v1/findings/groups", s.answer(s.apiGroups))
-	mux.HandleFunc("GET /api/v1/store-days", s.answer(s.apiStoreDays))
-	mux.HandleFunc("GET /api/v1/objectives", s.answer(s.apiObjectives))
-	mux.HandleFunc("GET /api/v1/incidents", s.answer(s.apiIncidents))
-	mux.HandleFunc("GET /api/v1/metrics", s.answer(s.apiMetrics))
-	mux.HandleFunc("GET /api/v1/quarantine", s.answer(s.apiQuarantine))
-	mux.HandleFunc("GET /api/v1/status", s.answer(s.apiStatus))
+	for _, e := range all {
+		handler := e.raw
+		if handler == nil {
+			handler = s.answer(e.answer)
+		}
+		mux.HandleFunc("GET /api/v1"+e.path, handler)
+	}
 }
 
 // answerFunc answers a question of the API with something that can be written
@@ -87,7 +208,7 @@ func (s *Server) answer(f answerFunc) http.HandlerFunc {
 }
 
 func (s *Server) failAPI(w http.ResponseWriter, r *http.Request, err error) {
-	if r.Context().Err() != nil {
+	if errors.Is(r.Context().Err(), context.Canceled) {
 		return // nobody waits for the answer any more
 	}
 	p := explain(err)
@@ -253,12 +374,14 @@ func several[T ~string](values url.Values, name string, known []T) ([]T, error) 
 	return out, nil
 }
 
-func join[T ~string](list []T) string {
+func join[T ~string](list []T) string { return strings.Join(stringsOf(list), ", ") }
+
+func stringsOf[T ~string](list []T) []string {
 	parts := make([]string, len(list))
 	for i, v := range list {
 		parts[i] = string(v)
 	}
-	return strings.Join(parts, ", ")
+	return parts
 }
 
 func lifecycleQuery(values url.Values) (q LifecycleQuery, err error) {

@@ -36,7 +36,7 @@ func axe(t testing.TB) string {
 // both widths. A page that complains in its console fails too.
 func TestPagesAreAccessible(t *testing.T) {
 	script := axe(t)
-	browser := webtest.Start(t)
+	browser := theBrowser(t)
 	s := serve(t)
 	empty := serve(t, func(o *web.Options) { o.Reader, o.Objectives, o.Incidents = &webtest.Memory{}, nil, nil })
 	signIn := serve(t, func(o *web.Options) { o.Token = "secret" })
@@ -93,7 +93,7 @@ func violations(t testing.TB, tab *webtest.Tab) []string {
 }
 
 func TestKeyboard(t *testing.T) {
-	browser := webtest.Start(t)
+	browser := theBrowser(t)
 	s := serve(t)
 	tab := browser.Open(t, webtest.Look{Width: 1280, Height: 800})
 	at := func(path string) {
@@ -142,7 +142,7 @@ func TestKeyboard(t *testing.T) {
 }
 
 func TestFindFlow(t *testing.T) {
-	browser := webtest.Start(t)
+	browser := theBrowser(t)
 	s := serve(t)
 	tab := browser.Open(t, webtest.Look{Width: 1280, Height: 800})
 
@@ -171,7 +171,7 @@ func TestFindFlow(t *testing.T) {
 }
 
 func TestFilters(t *testing.T) {
-	browser := webtest.Start(t)
+	browser := theBrowser(t)
 	s := serve(t)
 	tab := browser.Open(t, webtest.Look{Width: 1280, Height: 800})
 	tab.Go(s.URL + "/findings")
@@ -207,7 +207,7 @@ func (s *site) announce() {
 }
 
 func TestLiveUpdates(t *testing.T) {
-	browser := webtest.Start(t)
+	browser := theBrowser(t)
 	backlog := 14
 	s := serve(t, func(o *web.Options) {
 		o.Status = func(context.Context) web.Status { return web.Status{Through: webtest.Now, Backlog: uint64(backlog)} }
@@ -280,7 +280,7 @@ func (s *site) change(f func(*inventory.Lifecycle), ids ...string) {
 func (s *site) idByKey(t testing.TB, receipt string) string { return s.idOf(t, receipt) }
 
 func TestProblemsAreSaid(t *testing.T) {
-	browser := webtest.Start(t)
+	browser := theBrowser(t)
 	s := serve(t, func(o *web.Options) {
 		o.Status = func(context.Context) web.Status {
 			return web.Status{Log: web.LogFull, Through: webtest.Now.Add(-3 * time.Minute), Backlog: 120_000}
@@ -301,7 +301,7 @@ func TestProblemsAreSaid(t *testing.T) {
 
 // TestDownload takes the file the button on the page leads to.
 func TestDownload(t *testing.T) {
-	browser := webtest.Start(t)
+	browser := theBrowser(t)
 	s := serve(t)
 	tab := browser.Open(t, webtest.Look{Width: 1280, Height: 800})
 	tab.Go(s.URL + "/stores?region=Nord")
@@ -321,7 +321,7 @@ func TestDownload(t *testing.T) {
 }
 
 func TestSignIn(t *testing.T) {
-	browser := webtest.Start(t)
+	browser := theBrowser(t)
 	s := serve(t, func(o *web.Options) { o.Token = "open sesame" })
 	tab := browser.Open(t, webtest.Look{Width: 1280, Height: 800})
 	tab.Tolerate(func(c string) bool { return strings.Contains(c, "401") })

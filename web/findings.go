@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"slices"
@@ -42,7 +43,10 @@ func (s *Server) findings(v *view, r *http.Request) (templ.Component, error) {
 	}
 	if q.Group == "" {
 		q.Page.Limit = pageRows + 1
-		if d.Groups, err = s.Reader.Groups(r.Context(), q); err != nil {
+		d.Groups, err = once(r.Context(), s.shared, r.URL.RequestURI(), func(ctx context.Context) ([]Group, error) {
+			return s.Reader.Groups(ctx, q)
+		})
+		if err != nil {
 			return nil, err
 		}
 		if len(d.Groups) > pageRows {

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"strings"
@@ -31,7 +32,10 @@ func (s *Server) sales(v *view, r *http.Request) (templ.Component, error) {
 		return nil, err
 	}
 	q.Page.Limit = pageRows + 1
-	if d.List, err = s.Reader.Lifecycles(r.Context(), q); err != nil {
+	d.List, err = once(r.Context(), s.shared, r.URL.RequestURI(), func(ctx context.Context) ([]inventory.Lifecycle, error) {
+		return s.Reader.Lifecycles(ctx, q)
+	})
+	if err != nil {
 		return nil, err
 	}
 	if len(d.List) > pageRows {

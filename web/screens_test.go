@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,6 +20,33 @@ import (
 )
 
 var shots = flag.String("shots", "", "write screenshots of every page into this folder")
+
+// theBrowser is shared by the tests of this package: starting one takes longer
+// than most of them.
+func theBrowser(t testing.TB) *webtest.Browser {
+	t.Helper()
+	webtest.Chromium(t)
+	browserOnce.Do(func() { browser, browserErr = webtest.Launch() })
+	if browserErr != nil {
+		t.Fatal(browserErr)
+	}
+	return browser
+}
+
+var (
+	browserOnce sync.Once
+	browser     *webtest.Browser
+	browserErr  error
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	code := m.Run()
+	if browser != nil {
+		browser.Close()
+	}
+	os.Exit(code)
+}
 
 // site is the pages over the sample.
 type site struct {
@@ -104,7 +132,7 @@ func TestScreens(t *testing.T) {
 	if *shots == "" {
 		t.Skip("no -shots folder given")
 	}
-	browser := webtest.Start(t)
+	browser := theBrowser(t)
 	s := serve(t)
 	empty := serve(t, func(o *web.Options) { o.Reader, o.Objectives, o.Incidents = &webtest.Memory{}, nil, nil })
 	for look, l := range webtest.Looks {

@@ -133,7 +133,7 @@ func New(o Options) (*Server, error) {
 	outer.HandleFunc("GET /login", s.loginPage)
 	outer.HandleFunc("POST /login", s.login)
 	outer.HandleFunc("POST /logout", s.logout)
-	outer.Handle("/", s.authenticate(inner))
+	outer.Handle("/", s.authenticate(patient(inner)))
 
 	crossOrigin := http.NewCrossOriginProtection()
 	s.handler = secure(crossOrigin.Handler(outer))
@@ -146,6 +146,22 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.S
 // Close ends the live connections, which otherwise keep an [http.Server] from
 // shutting down. It may be called twice.
 func (s *Server) Close() { s.stopOnce.Do(func() { close(s.stopped) }) }
+
+// answerTime is how long an answer may take before it is an error: who waits
+// longer has gone.
+const answerTime = 25 * time.Second
+
+// patient bounds how long answers take, live connections apart.
+func patient(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/live" {
+			ctx, cancel := context.WithTimeout(r.Context(), answerTime)
+			defer cancel()
+			r = r.WithContext(ctx)
+		}
+		next.ServeHTTP(w, r)
+	})
+}
 
 // policy forbids everything the pages do not use: no inline script or style, no
 // eval, nothing from anywhere else.
@@ -250,7 +266,7 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, c te
 
 // fail answers a page that cannot be shown, in a sentence a person can act on.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
-	if r.Context().Err() != nil {
+	if errors.Is(r.Context().Err(), context.Canceled) {
 		return // nobody waits for the answer any more
 	}
 	e := explain(err)

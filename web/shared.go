@@ -34,6 +34,11 @@ func once[T any](ctx context.Context, s *shared, name string, ask func(context.C
 	s.mu.Lock()
 	a := s.answers[name]
 	if a == nil || (!a.expires.IsZero() && now.After(a.expires)) {
+		for old, kept := range s.answers {
+			if !kept.expires.IsZero() && now.After(kept.expires) {
+				delete(s.answers, old)
+			}
+		}
 		a = &answer{done: make(chan struct{})}
 		s.answers[name] = a
 		s.mu.Unlock()

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"encoding/base64"
 	"math"
 	"net/http"
@@ -30,7 +31,10 @@ func (s *Server) stores(v *view, r *http.Request) (templ.Component, error) {
 		return nil, err
 	}
 	q.Page.Limit = pageRows + 1
-	if d.Days, err = s.Reader.StoreDays(r.Context(), q); err != nil {
+	d.Days, err = once(r.Context(), s.shared, r.URL.RequestURI(), func(ctx context.Context) ([]StoreDay, error) {
+		return s.Reader.StoreDays(ctx, q)
+	})
+	if err != nil {
 		return nil, err
 	}
 	if len(d.Days) > pageRows {

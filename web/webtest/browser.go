@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"sync"
 	"testing"
@@ -20,43 +21,70 @@ import (
 // test is skipped, saying how to get it.
 func Chromium(t testing.TB) string {
 	t.Helper()
+	path := chromium()
+	if path == "" {
+		t.Skip("no Chromium on this machine, so the pages are not tested: install it with `apt-get install chromium` or your system's own way")
+	}
+	return path
+}
+
+func chromium() string {
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"} {
 		if path, err := exec.LookPath(name); err == nil {
 			return path
 		}
 	}
-	t.Skip("no Chromium on this machine, so the pages are not tested: install it with `apt-get install chromium` or your system's own way")
 	return ""
 }
 
-// Browser is a Chromium of a test's own.
+// Browser is a running Chromium with a profile of its own.
 type Browser struct {
-	ctx context.Context
+	ctx   context.Context
+	close func()
 }
 
 // Start starts a browser that ends with the test.
 func Start(t testing.TB) *Browser {
 	t.Helper()
-	options := append([]chromedp.ExecAllocatorOption{},
-		chromedp.ExecPath(Chromium(t)), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
-		chromedp.UserDataDir(t.TempDir()), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-sync", true),
+	Chromium(t)
+	b, err := Launch()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Close)
+	return b
+}
+
+// Launch starts a browser; Close ends it and removes its profile.
+func Launch() (*Browser, error) {
+	profile, err := os.MkdirTemp("", "stocktrace-chromium-")
+	if err != nil {
+		return nil, err
+	}
+	alloc, stopAlloc := chromedp.NewExecAllocator(context.Background(),
+		chromedp.ExecPath(chromium()), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
+		chromedp.UserDataDir(profile), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-sync", true),
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("hide-scrollbars", true), chromedp.Flag("force-color-profile", "srgb"),
 	)
-	alloc, stopAlloc := chromedp.NewExecAllocator(context.Background(), options...)
 	// The library logs protocol events newer than itself.
 	ctx, stop := chromedp.NewContext(alloc, chromedp.WithErrorf(func(string, ...any) {}))
-	t.Cleanup(func() {
-		// Closing waits for the process, so that its directory can be removed.
+	b := &Browser{ctx: ctx, close: func() {
+		// Cancel waits for the process, so that its directory can be removed.
 		_ = chromedp.Cancel(ctx)
 		stop()
 		stopAlloc()
-	})
+		_ = os.RemoveAll(profile)
+	}}
 	if err := chromedp.Run(ctx); err != nil {
-		t.Fatalf("start chromium: %v", err)
+		b.Close()
+		return nil, fmt.Errorf("start chromium: %w", err)
 	}
-	return &Browser{ctx: ctx}
+	return b, nil
 }
+
+// Close ends the browser.
+func (b *Browser) Close() { b.close() }
 
 // Look is how a page is looked at.
 type Look struct {
