@@ -324,18 +324,18 @@ func (a *assessment) judge(newest time.Time, evidence *Evidence) {
 			})
 			continue
 		}
-		if e := s.unmappedBy(); e != nil {
+		if first, last := s.unmappedBy(); last != nil {
 			// A retry may still come until the step is due; a dead letter will not
 			// be retried by itself.
-			opens := e.ReceivedAt
-			if e.outcome == inventory.Failed {
-				opens = later2(s.due, opens)
+			opens := last.ReceivedAt
+			if last.outcome == inventory.Failed {
+				opens = later2(s.due, first.ReceivedAt)
 				a.pending = true
 			}
 			a.raise(condition{
-				id: findingID(inventory.MappingUnknown, step.String(), e.name()), kind: inventory.MappingUnknown, step: i,
-				opens: opens, since: e.Event.Time, err: e.Event.Error, version: e.Event.MappingVersion,
-				cause: inventory.CauseMappingDefect, about: []string{e.ID},
+				id: findingID(inventory.MappingUnknown, step.String(), first.name()), kind: inventory.MappingUnknown, step: i,
+				opens: opens, since: first.Event.Time, err: last.Event.Error, version: last.Event.MappingVersion,
+				cause: inventory.CauseMappingDefect, about: []string{last.ID},
 			})
 			continue
 		}
@@ -400,15 +400,24 @@ func (a *assessment) successorIDs(i int) []string {
 	return ids
 }
 
-// unmappedBy returns the failure that says a mapping is missing, if that is how
-// the step stands.
-func (s *standing) unmappedBy() *entry {
+// unmappedBy returns the first and the latest failure for want of a mapping, if
+// that is how the step stands: however often it is tried, it is one defect.
+func (s *standing) unmappedBy() (first, last *entry) {
 	for _, e := range []*entry{s.dead, s.rejected, s.failed} {
 		if e != nil && unmapped(e.Event.Error) {
-			return e
+			last = e
+			break
 		}
 	}
-	return nil
+	if last == nil {
+		return nil, nil
+	}
+	for _, e := range s.heard {
+		if unmapped(e.Event.Error) && !succeeded(e.outcome) {
+			return e, last
+		}
+	}
+	return last, last
 }
 
 // explained reports whether any expected step before i is in a state that

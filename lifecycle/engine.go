@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -139,13 +140,20 @@ func (e *Engine) Watermark() time.Time { return e.watermark() }
 
 // Own processes a partition until ctx ends or the lease is lost to another. It
 // starts from what the store holds, so it may be called again after any crash.
-func (e *Engine) Own(ctx context.Context, lease Lease) error {
+//
+// A fault of ours that panics ends this ownership with an error, not the
+// process: the partition is taken up again behind its cursor.
+func (e *Engine) Own(ctx context.Context, lease Lease) (err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			err = fmt.Errorf("partition %d: %v\n%s", lease.Partition, fault, debug.Stack())
+		}
+	}()
 	select {
 	case <-e.ready:
 	case <-ctx.Done():
 		return nil
 	}
-	var err error
 	if lease.Partition == e.Log.Partitions() {
 		err = e.ownFacts(ctx, lease)
 	} else {

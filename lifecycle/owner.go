@@ -396,6 +396,10 @@ func (o *owner) fire(now time.Time) {
 		}
 		o.facts = o.evidenceDirty
 		for c := range o.waiting {
+			if len(c.entries) == 0 {
+				delete(o.waiting, c) // merged into another, or moved away
+				continue
+			}
 			location := c.entries[0].Event.Location
 			for _, a := range c.awaits {
 				if _, ok := ev.reach(a.System, location, a.Through); ok {

@@ -167,14 +167,14 @@ func (a *assessment) judgePostings(entries []entry, newest time.Time, evidence *
 	if len(wrong) == 0 {
 		return
 	}
-	opens := newest.Add(a.workflow.Settle)
-	if short {
-		// The rest may come in a document of its own until the step is due.
+	// The rest, or a correction, may come in a document of its own until the step
+	// is due.
+	opens, ok := a.from(step, s.due, newest, evidence)
+	if short || !ok {
 		a.pending = true
-		var ok bool
-		if opens, ok = a.from(step, s.due, newest, evidence); !ok {
-			return
-		}
+	}
+	if !ok {
+		return
 	}
 	a.raise(condition{
 		id: findingID(inventory.QuantityMismatch, name, a.anchor.name()), kind: inventory.QuantityMismatch, step: step,

@@ -102,6 +102,9 @@ type life struct {
 	opened, closed time.Time
 	closedBy       *entry
 	resolution     inventory.Resolution
+	// provisional: closed because a later step proved this one, which has not
+	// been heard of itself.
+	provisional bool
 }
 
 // lives folds conditions over arrivals.
@@ -130,13 +133,24 @@ func (s *lives) arrive(a *assessment, arrived []entry, until, now time.Time) {
 		s.uncertain = true
 	}
 	for _, l := range s.all {
-		if l.closed.IsZero() && !holds(a, l.id) {
+		held := holds(a, l.id)
+		switch {
+		case held:
+		case l.closed.IsZero():
 			l.closed = at
 			l.closedBy, l.resolution = closing(a, l, arrived)
-		} else if l.instant && l.resolution == inventory.Accepted && l.kind == inventory.TelemetryGap && !holds(a, l.id) {
-			// The lost word came after all.
-			l.closed = at
-			l.closedBy, l.resolution = closing(a, l, arrived)
+			l.provisional = l.step >= 0 && a.steps[l.step].ok == nil && a.steps[l.step].proven
+		case l.instant && l.resolution != inventory.Disproved:
+			// It told of something that, as is now heard, was not so.
+			l.closed, l.resolution = at, inventory.Disproved
+			l.closedBy = &arrived[len(arrived)-1]
+		case l.provisional || l.resolution == inventory.Recovered || l.resolution == inventory.ReplayedR:
+			// How it ended hangs on when the step happened, and that may be heard
+			// after a later step had proved that it did, or a later document first.
+			switch l.kind {
+			case inventory.MissingStep, inventory.StalledReplay, inventory.MappingUnknown:
+				_, l.resolution = closing(a, l, arrived)
+			}
 		}
 	}
 	for i := range a.conditions {
@@ -161,8 +175,8 @@ func (s *lives) arrive(a *assessment, arrived []entry, until, now time.Time) {
 			}
 			continue
 		}
-		if c.kind == inventory.LateStep && s.wasMissing(c.step) {
-			continue // one fact, one kind: it was missing, and has recovered
+		if c.kind == inventory.LateStep && s.told(c.step) {
+			continue // one fact, one kind: why it came late has been said
 		}
 		l := &life{condition: c, opened: opens}
 		if c.instant {
@@ -184,9 +198,15 @@ func holds(a *assessment, id string) bool {
 	return false
 }
 
-func (s *lives) wasMissing(step int) bool {
+// told reports whether a finding that outranks late_step has been raised about
+// the step, and was true.
+func (s *lives) told(step int) bool {
 	for _, l := range s.all {
-		if l.kind == inventory.MissingStep && l.step == step {
+		if l.step != step || l.resolution == inventory.Disproved {
+			continue
+		}
+		switch l.kind {
+		case inventory.MissingStep, inventory.DeadLetter, inventory.RejectedKind, inventory.MappingUnknown, inventory.StalledReplay:
 			return true
 		}
 	}
@@ -207,25 +227,43 @@ func closing(a *assessment, l *life, arrived []entry) (*entry, inventory.Resolut
 	}
 	switch l.kind {
 	case inventory.MissingStep:
-		if s.ok != nil && s.late {
+		if s.ok != nil && s.late && s.dead == nil {
 			return by, inventory.Recovered
 		}
-		// It occurred in time and we heard late; or it was proven, or told to be
-		// something else than missing.
+		// It occurred in time and we heard late; or it was proven, or was something
+		// else than missing.
 		return by, inventory.Disproved
-	case inventory.DeadLetter, inventory.StalledReplay:
+	case inventory.StalledReplay:
+		if s.ok == nil || !s.ok.Event.Time.After(l.since) {
+			return by, inventory.Disproved // it had landed in time, as far as is known
+		}
+		return by, inventory.ReplayedR
+	case inventory.DeadLetter:
 		if s.ok != nil && (s.replay != nil || s.ok.outcome == inventory.Replayed) {
 			return by, inventory.ReplayedR
 		}
 		return by, inventory.Recovered
 	case inventory.DuplicatePosting, inventory.QuantityMismatch:
+		// What had happened before we said it was wrong disproves us; what
+		// happened after mended it.
 		for i := range arrived {
-			if arrived[i].outcome == inventory.Reversed {
-				return &arrived[i], inventory.ReversedR
+			if arrived[i].step == l.step {
+				by = &arrived[i]
 			}
 		}
+		switch {
+		case !by.Event.Time.After(l.opened):
+			return by, inventory.Disproved
+		case by.outcome == inventory.Reversed:
+			return by, inventory.ReversedR
+		}
 		return by, inventory.Recovered
-	case inventory.MappingUnknown, inventory.RejectedKind:
+	case inventory.MappingUnknown:
+		if s.dead == nil && s.rejected == nil && !s.late {
+			return by, inventory.Disproved // a retry had succeeded in time
+		}
+		return by, inventory.Recovered
+	case inventory.RejectedKind:
 		return by, inventory.Recovered
 	default:
 		return by, inventory.Disproved

@@ -1,0 +1,107 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stocktrace/stocktrace/internal/estate"
+)
+
+// acceptanceSales is how many sales the acceptance draws from real baskets.
+const acceptanceSales = 20_000
+
+// TestAcceptance: real baskets, every fault kind mixed in; what the tower says
+// equals what happened. Once in order of time, once shuffled and with a kill -9
+// in the middle.
+func TestAcceptance(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes")
+	}
+	baskets := realBaskets(t)
+	t.Run("in order", func(t *testing.T) { accept(t, baskets, 1, false) })
+	t.Run("shuffled and killed", func(t *testing.T) { accept(t, baskets, 2, true) })
+}
+
+func realBaskets(t *testing.T) []*estate.Basket {
+	t.Helper()
+	f, err := os.Open(shared(t, "data/uci-online-retail-2010-12.csv.gz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	baskets, err := estate.ReadBaskets(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return baskets
+}
+
+func accept(t *testing.T, baskets []*estate.Basket, seed uint64, rough bool) {
+	dir := t.TempDir()
+	stores := filepath.Join(dir, "stores.yaml")
+	runOK(t, "simulate", "--write-locations", stores, "--seed", fmt.Sprint(seed))
+	i := newInstance(t, filepath.Join(dir, "data"), "--locations", stores)
+	i.start()
+
+	o := i.options()
+	o.Seed, o.Baskets, o.Faults, o.Shuffle = seed, baskets, estate.FaultPresets["heavy"], rough
+	o.History = estate.History{Sales: acceptanceSales}
+	o.Rate, o.Sales = 0, 0
+	var told bytes.Buffer
+	o.Truth = &told
+	e, err := estate.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 8*time.Minute)
+	defer cancel()
+	if rough {
+		// Killed when half of it has been acknowledged.
+		go func() {
+			tick := time.NewTicker(50 * time.Millisecond)
+			defer tick.Stop()
+			for range tick.C {
+				if s := e.Stats(); s.Acked > 40_000 {
+					_ = i.cmd.Process.Kill()
+					<-i.exited
+					i.launch()
+					return
+				}
+			}
+		}()
+	}
+	begun := time.Now()
+	if err := e.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	s := e.Stats()
+	t.Logf("%d documents, %d events acknowledged in %s, %d requests repeated", s.Sales, s.Acked, time.Since(begun).Round(time.Second), s.Retries)
+	if s.Refused > 0 {
+		t.Fatalf("%d events were refused", s.Refused)
+	}
+	i.ready()
+	truth, err := estate.ReadTruth(&told)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var report *estate.Report
+	eventually(t, 4*time.Minute, func() error {
+		got, err := i.tower().Observe(ctx)
+		if err != nil {
+			return err
+		}
+		if report = estate.Compare(truth, got, time.Time{}); !report.Equal() {
+			return errors.New(report.String())
+		}
+		return nil
+	})
+	t.Logf("\n%s", report)
+	i.mustVerify()
+	i.stop()
+}

@@ -1,0 +1,139 @@
+package lifecycle_test
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stocktrace/stocktrace/internal/estate"
+	"github.com/stocktrace/stocktrace/inventory"
+	"github.com/stocktrace/stocktrace/lifecycle"
+)
+
+// TestStitchTellsTheTruth rehearses a retailer with every fault and holds what
+// Stitch and SilentFeeds say against its truth: no store, no log, no waiting.
+func TestStitchTellsTheTruth(t *testing.T) {
+	begin := time.Date(2026, 11, 25, 14, 0, 3, 0, time.UTC)
+	for _, c := range []struct {
+		name   string
+		change func(*estate.Options)
+		// spread is how long the arrival of the history takes.
+		spread time.Duration
+	}{
+		{"live", func(o *estate.Options) { o.Rate, o.Sales = 1, 4000 }, 0},
+		{"history", func(o *estate.Options) {
+			o.Rate, o.History = 0, estate.History{Sales: 4000, From: begin.Add(-32 * time.Hour), To: begin.Add(-2 * time.Hour)}
+		}, 3 * time.Minute},
+		{"shuffled", func(o *estate.Options) {
+			o.Shuffle = true
+			o.Rate, o.History = 0, estate.History{Sales: 4000, From: begin.Add(-32 * time.Hour), To: begin.Add(-2 * time.Hour)}
+		}, 3 * time.Minute},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := estate.Defaults()
+			o.Clock = at(begin)
+			o.Faults = estate.FaultPresets["heavy"]
+			c.change(&o)
+			locations, err := estate.Locations(o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			workflows, err := lifecycle.BuiltinWorkflows()
+			if err != nil {
+				t.Fatal(err)
+			}
+			rules := lifecycle.NewRules(workflows, locations)
+
+			var records []inventory.Record
+			truth, err := estate.Rehearse(t.Context(), o, func(d estate.Delivery) {
+				records = append(records, inventory.Record{
+					ID: d.RecordID, Content: d.Event.ContentHash(), Event: d.Event, Transport: d.Transport,
+					ReceivedAt: d.At.Add(300 * time.Millisecond), Position: uint64(len(records) + 1),
+				})
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			end := truth.End
+			if c.spread > 0 {
+				// Everything is sent at once and arrives as fast as it is taken, while the
+				// feeds go on saying that they live.
+				for i := range records {
+					records[i].ReceivedAt = begin.Add(c.spread * time.Duration(i/100) / time.Duration(len(records)/100))
+				}
+				for i, m := range records {
+					if m.Event.Watermark != nil && m.ReceivedAt.Equal(begin) {
+						for k := time.Minute; k < c.spread; k += time.Minute {
+							again := m
+							again.ID += "/" + k.String()
+							again.ReceivedAt = begin.Add(k)
+							records = append(records, again)
+						}
+					}
+					if i > 1000 {
+						break
+					}
+				}
+				end = begin.Add(c.spread)
+			}
+			evidence := lifecycle.NewEvidence()
+			byReceipt := map[string][]inventory.Record{}
+			for _, r := range records {
+				if r.Event.Watermark != nil {
+					evidence.Add(inventory.Fact{RecordID: r.ID, Position: r.Position, ReceivedAt: r.ReceivedAt, Watermark: *r.Event.Watermark})
+					continue
+				}
+				id := r.Event.CorrelationID
+				byReceipt[id] = append(byReceipt[id], r)
+			}
+			// The ERP rarely says the correlation id: join by receipt, as the engine does.
+			correlation := map[string]string{}
+			for id, list := range byReceipt {
+				for _, r := range list {
+					for _, k := range r.Event.Identifiers() {
+						if id != "" && k.Name == inventory.KeyReceipt {
+							correlation[k.Value] = id
+						}
+					}
+				}
+			}
+			for _, r := range byReceipt[""] {
+				id := correlation[r.Event.Identifiers()[0].Value]
+				byReceipt[id] = append(byReceipt[id], r)
+			}
+			delete(byReceipt, "")
+
+			var observed estate.Observed
+			observe := func(f inventory.Finding) {
+				observed.Findings = append(observed.Findings, estate.ObservedFinding{
+					ID: f.ID, Kind: f.Kind, State: f.State, Resolution: f.Resolution, CorrelationID: f.LifecycleID,
+					System: f.System, Step: f.Step, Location: f.Location, OpenedAt: &f.OpenedAt, ClosedAt: &f.ClosedAt,
+				})
+			}
+			now := end.Add(5 * time.Minute)
+			for _, list := range byReceipt {
+				rand.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+				for _, l := range lifecycle.Stitch(rules, list, evidence, now) {
+					observed.Lifecycles = append(observed.Lifecycles, estate.ObservedLifecycle{CorrelationID: l.ID, Workflow: l.Workflow, Verdict: l.Verdict})
+					for _, f := range l.Findings {
+						observe(f)
+					}
+				}
+			}
+			silent, _ := lifecycle.SilentFeeds(rules, evidence, now)
+			for _, f := range silent {
+				observe(f)
+			}
+			report := estate.Compare(truth, observed, end)
+			if !report.Equal() {
+				t.Fatal(report)
+			}
+			t.Log(report)
+		})
+	}
+}
+
+type at time.Time
+
+func (c at) Now() time.Time                       { return time.Time(c) }
+func (c at) After(time.Duration) <-chan time.Time { return nil }
