@@ -21,7 +21,8 @@ type findingsData struct {
 	Groups  []Group
 	Group   *Group // the one whose members are shown
 	Members []Finding
-	First   string // links to other windows of the members
+	Names   map[string]string // receipts of the members' lifecycles
+	First   string            // links to other windows of the members
 	Next    string
 	Cut     bool // there are more causes
 }
@@ -72,6 +73,20 @@ func (s *Server) findings(v *view, r *http.Request) (templ.Component, error) {
 		d.Members = d.Members[:pageRows]
 		last := d.Members[pageRows-1]
 		d.Next = withParameter(r.URL, "cursor", encodeCursor(Cursor{last.OpenedAt, last.ID}))
+	}
+	var ids []string
+	for _, f := range d.Members {
+		if f.LifecycleID != "" {
+			ids = append(ids, f.LifecycleID)
+		}
+	}
+	keys, err := s.Reader.Keys(r.Context(), ids)
+	if err != nil {
+		return nil, err
+	}
+	d.Names = make(map[string]string, len(keys))
+	for id, list := range keys {
+		d.Names[id] = printedReceipt(list)
 	}
 	if !q.Page.After.IsZero() {
 		d.First = withParameter(r.URL, "cursor", "")

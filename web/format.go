@@ -258,6 +258,14 @@ func day(date string) string {
 	return t.Format("Mon 2 Jan 2006")
 }
 
+// shortDay is day without this year's year.
+func shortDay(now time.Time, date string) string {
+	if date == "" {
+		return "not given"
+	}
+	return strings.TrimSuffix(day(date), now.Format(" 2006"))
+}
+
 // businessDay says which business date a sale belongs to.
 func businessDay(date string) string {
 	if date == "" {

@@ -138,19 +138,20 @@ func recordPath(id string) string { return "/records/" + url.PathEscape(id) }
 
 // bestKey is the number people know a lifecycle by: its receipt as printed, else
 // any identifying key, else its id.
-func bestKey(l *inventory.Lifecycle) string {
+func bestKey(l *inventory.Lifecycle) string { return orElse(printedReceipt(l.Keys), l.ID) }
+
+// printedReceipt is the receipt as the customer has it, empty where there is
+// none.
+func printedReceipt(keys []inventory.Key) string {
 	best, parts := "", 0
-	for _, k := range l.Keys {
+	for _, k := range keys {
 		if k.Name == inventory.KeyReceipt {
 			if n := len(inventory.ReceiptParts(k.Value)); n > parts {
 				best, parts = k.Value, n
 			}
 		}
 	}
-	if best != "" {
-		return best
-	}
-	return l.ID
+	return best
 }
 
 // bestKeys is the first value per key name, as printed where several hops write

@@ -28,6 +28,8 @@ type Reader interface {
 	// Lifecycle returns the lifecycle of that id with its findings, or
 	// ErrNotFound.
 	Lifecycle(ctx context.Context, id string) (inventory.Lifecycle, error)
+	// Keys returns the keys of lifecycles by id; those not there are absent.
+	Keys(ctx context.Context, ids []string) (map[string][]inventory.Key, error)
 	// Records returns the records the lifecycle was stitched from, in order of
 	// first receipt, without their raw bytes.
 	Records(ctx context.Context, l *inventory.Lifecycle) ([]inventory.Record, error)

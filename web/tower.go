@@ -55,7 +55,7 @@ func (s *Server) askTower(ctx context.Context) (*towerData, error) {
 	all.Go(func() { d.Sources, d.FlowErr = s.Reader.Sources(ctx, now.Add(-flowWindow), now) })
 	all.Go(func() { d.Incidents, d.IncidentsErr = s.incidents(ctx, now.Add(-24*time.Hour), 5) })
 	all.Go(func() {
-		d.Groups, d.GroupsErr = s.Reader.Groups(ctx, FindingQuery{State: OpenFindings, Page: Page{Limit: 6}})
+		d.Groups, d.GroupsErr = s.Reader.Groups(ctx, FindingQuery{State: OpenFindings, Page: Page{Limit: 5}})
 	})
 	all.Wait()
 	if d.FlowErr == nil {

@@ -177,6 +177,19 @@ func (p Pages) Lifecycle(ctx context.Context, id string) (inventory.Lifecycle, e
 	return list[0], nil
 }
 
+// Keys implements web.Reader.
+func (p Pages) Keys(ctx context.Context, ids []string) (map[string][]inventory.Key, error) {
+	list, err := p.byID(ctx, ids)
+	if err != nil {
+		return nil, asked(err)
+	}
+	keys := make(map[string][]inventory.Key, len(list))
+	for i := range list {
+		keys[list[i].ID] = list[i].Keys
+	}
+	return keys, nil
+}
+
 // Records implements web.Reader. All records of a lifecycle entered by one of
 // its identifying keys, or, for an orphan, by their own id.
 func (p Pages) Records(ctx context.Context, l *inventory.Lifecycle) ([]inventory.Record, error) {

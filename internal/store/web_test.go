@@ -199,6 +199,13 @@ func TestPagesAgreeWithMemory(t *testing.T) {
 			t.Errorf("raw bytes of %s are not what was received", ids[0])
 		}
 	}
+	some := []string{m.LifecycleList[3].ID, "nobody", m.LifecycleList[9].ID}
+	wantKeys, _ := m.Keys(ctx, some)
+	keys, err := pages.Keys(ctx, some)
+	must(t, err)
+	if d := gocmp.Diff(wantKeys, keys); d != "" {
+		t.Errorf("keys (-memory +tables)\n%s", d)
+	}
 	facets, err := pages.Facets(ctx)
 	must(t, err)
 	wantFacets, _ := m.Facets(ctx)

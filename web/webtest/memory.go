@@ -104,6 +104,22 @@ func (m *Memory) Lifecycle(_ context.Context, id string) (inventory.Lifecycle, e
 	return inventory.Lifecycle{}, fmt.Errorf("lifecycle %q: %w", id, web.ErrNotFound)
 }
 
+// Keys implements [web.Reader].
+func (m *Memory) Keys(_ context.Context, ids []string) (map[string][]inventory.Key, error) {
+	done, err := m.open()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	keys := map[string][]inventory.Key{}
+	for _, l := range m.LifecycleList {
+		if slices.Contains(ids, l.ID) {
+			keys[l.ID] = l.Keys
+		}
+	}
+	return keys, nil
+}
+
 // Records implements [web.Reader].
 func (m *Memory) Records(_ context.Context, l *inventory.Lifecycle) ([]inventory.Record, error) {
 	done, err := m.open()
