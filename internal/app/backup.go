@@ -75,6 +75,9 @@ func (a *App) backup(ctx context.Context, dir string) (report BackupReport, err 
 	if err := copyFile(filepath.Join(a.settings.DataDir, estateFile), filepath.Join(dir, estateFile)); err != nil {
 		return report, err
 	}
+	if err := copyTree(filepath.Join(a.settings.DataDir, rulesFolder), filepath.Join(dir, rulesFolder)); err != nil {
+		return report, err
+	}
 	log, done, err := a.openedLog(ctx)
 	if err != nil {
 		return report, err
@@ -166,7 +169,7 @@ func Restore(ctx context.Context, o Options, dir string) (report BackupReport, e
 	}
 	defer func() {
 		if err != nil {
-			for _, name := range []string{logFolder, tablesFolder, clockFile, estateFile} {
+			for _, name := range []string{logFolder, tablesFolder, clockFile, estateFile, rulesFolder} {
 				err = errors.Join(err, os.RemoveAll(filepath.Join(s.DataDir, name)))
 			}
 		}
@@ -187,7 +190,7 @@ func Restore(ctx context.Context, o Options, dir string) (report BackupReport, e
 			return report, err
 		}
 	}
-	return report, nil
+	return report, copyTree(filepath.Join(dir, rulesFolder), filepath.Join(s.DataDir, rulesFolder))
 }
 
 func readManifest(dir string) (m manifest, err error) {
@@ -252,4 +255,12 @@ func copyFile(from, to string) error {
 		return err
 	}
 	return os.WriteFile(to, text, 0o600)
+}
+
+// copyTree copies a small folder; one that does not exist is none to copy.
+func copyTree(from, to string) error {
+	if _, err := os.Stat(from); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return os.CopyFS(to, os.DirFS(from))
 }

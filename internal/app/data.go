@@ -26,7 +26,10 @@ func OpenData(ctx context.Context, o Options) (_ http.Handler, closeData func() 
 			err = errors.Join(err, a.Stop())
 		}
 	}()
-	s := a.settings
+	// Who can open the directory needs no token.
+	s := withLeftRules(a.settings)
+	s.AuthToken = ""
+	a.settings = s
 	if a.rules, err = loadRules(s); err != nil {
 		return nil, nil, err
 	}
@@ -52,10 +55,6 @@ func OpenData(ctx context.Context, o Options) (_ http.Handler, closeData func() 
 	if err := a.startObjectives(ctx); err != nil {
 		return nil, nil, err
 	}
-	// Who can open the directory needs no token.
-	open := *s
-	open.AuthToken = ""
-	a.settings = &open
 	mux := http.NewServeMux()
 	pages, err := a.pagesServer()
 	if err != nil {

@@ -23,9 +23,30 @@ const (
 )
 
 // startEngine owns this process's share of the partitions, and, where it leads,
-// the duties that exist once: alerts, the quarantine's way into the tables, and
-// trimming the log.
+// the duties that exist once: the quarantine's way into the tables, trimming the
+// log, and alerts.
 func (a *App) startEngine(context.Context) error {
+	leases := a.stream.Leases(stream.LeaseOptions{})
+	a.startOwning(leases)
+	a.goRun("trim", func(ctx context.Context) error {
+		return leases.Lead(ctx, "trim", func(ctx context.Context, _ uint64) error { return a.trim(ctx) })
+	})
+	if err := a.startAlerts(leases); err != nil {
+		return err
+	}
+	a.onStop("what was received", func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, finishPatience)
+		defer cancel()
+		if err := a.finish(ctx); err != nil {
+			a.log.Info("stopping before everything received has been judged; the next start does it")
+		}
+		return nil
+	})
+	return nil
+}
+
+// startOwning brings what is in the log into the tables.
+func (a *App) startOwning(leases *stream.Leases) {
 	engine := lifecycle.NewEngine(lifecycle.EngineOptions{
 		Log: a.stream, Store: a.store, Board: a.stream.Board(), Clock: a.clock,
 		Rules:      lifecycle.NewRules(a.rules.workflows, a.rules.locations),
@@ -33,16 +54,39 @@ func (a *App) startEngine(context.Context) error {
 		Logger:     a.log.With("part", "engine"),
 		Changed:    func(int, int) { a.news.ring() },
 	})
-	leases := a.stream.Leases(stream.LeaseOptions{})
 	a.goRun("facts", engine.Run)
 	a.engine = a.goRun("engine", func(ctx context.Context) error { return leases.Run(ctx, engine.Own) })
 	a.goRun("quarantine", func(ctx context.Context) error {
 		return leases.Lead(ctx, "quarantine", func(ctx context.Context, _ uint64) error { return a.keepQuarantine(ctx) })
 	})
-	a.goRun("trim", func(ctx context.Context) error {
-		return leases.Lead(ctx, "trim", func(ctx context.Context, _ uint64) error { return a.trim(ctx) })
-	})
-	return a.startAlerts(leases)
+}
+
+// finishPatience bounds how long a clean stop waits for the engine to catch up.
+const finishPatience = 10 * time.Second
+
+// finish waits until the engine has done with everything in the log, so that a
+// directory left in good order agrees with itself. What is not finished when ctx
+// ends is done at the next start.
+func (a *App) finish(ctx context.Context) error {
+	for {
+		if pending, err := a.pending(ctx); err == nil && pending == 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// pending returns how many messages of the log the engine has not done with.
+func (a *App) pending(ctx context.Context) (messages uint64, err error) {
+	stats, err := a.stream.Stats(ctx)
+	for _, s := range stats {
+		messages += s.Pending
+	}
+	return messages, err
 }
 
 func (a *App) startAlerts(leases *stream.Leases) error {

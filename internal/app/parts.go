@@ -76,7 +76,7 @@ func (a *App) startDirectory(ctx context.Context) error {
 	}
 	a.clock = clock
 	a.onStop("clock", func(context.Context) error { return closeClock() })
-	return nil
+	return leaveRules(s, a.rules)
 }
 
 func (a *App) startPulse(ctx context.Context) error {

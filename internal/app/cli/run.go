@@ -43,6 +43,9 @@ acknowledged is lost either way.`,
 				return err
 			}
 			if err := a.Start(cmd.Context()); err != nil {
+				if cmd.Context().Err() != nil {
+					return nil // interrupted before it was ready
+				}
 				return err
 			}
 			for _, line := range a.Welcome() {
