@@ -457,14 +457,14 @@ func (s *Server) apiLifecycles(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return lifecycleList(rows, limit), nil
+	return s.lifecycleList(rows, limit), nil
 }
 
-func lifecycleList(rows []inventory.Lifecycle, limit int) *list {
+func (s *Server) lifecycleList(rows []inventory.Lifecycle, limit int) *list {
 	rows, next := windowOf(rows, limit, func(l inventory.Lifecycle) string { return encodeCursor(Cursor{l.StartedAt, l.ID}) })
 	items := make([]lifecycleJSON, len(rows))
 	for i := range rows {
-		items[i] = lifecycleOf(&rows[i])
+		items[i] = s.lifecycleAt(&rows[i])
 	}
 	return &list{
 		Items: items, Next: next, name: "lifecycles", columns: lifecycleColumns,
@@ -489,7 +489,7 @@ func (s *Server) apiLifecycle(r *http.Request) (any, error) {
 		for i, m := range several.matches {
 			rows[i] = m.Lifecycle
 		}
-		many := lifecycleList(rows, len(rows))
+		many := s.lifecycleList(rows, len(rows))
 		many.status = http.StatusMultipleChoices
 		return many, nil
 	case err != nil:
@@ -497,7 +497,7 @@ func (s *Server) apiLifecycle(r *http.Request) (any, error) {
 	case l.ID != id:
 		return nil, redirect("/api/v1/lifecycles/" + url.PathEscape(l.ID))
 	}
-	return lifecycleOf(&l), nil
+	return s.lifecycleAt(&l), nil
 }
 
 // apiRaw gives back what a sender sent. Where one record id came with several

@@ -96,14 +96,15 @@ func sold(units []inventory.Quantity) string {
 	return quantities(turned)
 }
 
-// money joins amounts of different currencies; they are never added up.
+// money joins amounts of different currencies; they are never added up. It is
+// rounded to cents, as money is paid; the API has it exactly.
 func money(values []inventory.Amount) string {
 	parts := make([]string, 0, len(values))
 	for _, v := range values {
 		if v.Amount.IsZero() {
 			continue
 		}
-		s := decimal(v.Amount)
+		s := decimal(cents(v.Amount))
 		if i := strings.IndexByte(s, '.'); i < 0 {
 			s += ".00"
 		} else if len(s)-i == 2 {
@@ -115,6 +116,17 @@ func money(values []inventory.Amount) string {
 		return dash
 	}
 	return strings.Join(parts, " + ")
+}
+
+// cents rounds half away from zero at the second place.
+func cents(d inventory.Decimal) inventory.Decimal {
+	whole, nano := d.Abs().Parts()
+	const cent = 10_000_000
+	rounded := inventory.DecimalFromParts(whole, (nano+cent/2)/cent*cent)
+	if d.Sign() < 0 {
+		return rounded.Neg()
+	}
+	return rounded
 }
 
 // percent writes a share with two places, cut off and never rounded up: a

@@ -8,7 +8,8 @@ import (
 	"github.com/stocktrace/stocktrace/inventory"
 )
 
-// behind is how far verdicts may lag before people are told.
+// behind is how far verdicts may lag before people are told, in real time: a
+// simulated clock runs faster than any pipeline.
 const behind = 15 * time.Second
 
 // banner is something about our own pipeline that everyone should know.
@@ -34,7 +35,7 @@ func bannersOf(v *view) []banner {
 		list = append(list, banner{toneBad, many(s.Unowned, "partition", "partitions") + " without an owner.",
 			"No engine processes them, so nothing is called missing until one does."})
 	}
-	if lag := v.lag(); lag > behind {
+	if lag := v.lag(); v.late() {
 		text := "What has arrived since is not judged yet; nothing is called missing before that."
 		if s.Backlog > 0 {
 			text = count(int(s.Backlog)) + " messages wait. " + text
@@ -56,11 +57,14 @@ func (v *view) lag() time.Duration {
 	return max(0, v.Now.Sub(v.Status.Through))
 }
 
+// late reports whether verdicts are so far behind that people should know.
+func (v *view) late() bool { return float64(v.lag())/max(1, v.Status.Speed) > float64(behind) }
+
 func freshTone(v *view) tone {
 	switch {
 	case v.Status.Log != LogFine || v.Status.Unowned > 0:
 		return toneBad
-	case v.lag() > behind:
+	case v.late():
 		return toneWarn
 	default:
 		return toneGood
@@ -69,7 +73,7 @@ func freshTone(v *view) tone {
 
 func freshText(v *view) string {
 	switch {
-	case v.lag() > behind:
+	case v.late():
 		return coarse(v.lag()) + " behind"
 	case v.Status.Simulated && v.Status.Speed > 1:
 		return "Simulated " + strconv.FormatFloat(v.Status.Speed, 'f', -1, 64) + times

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stocktrace/stocktrace/inventory"
 	"github.com/stocktrace/stocktrace/slo"
 )
 
@@ -66,7 +67,7 @@ func (s *Server) promises(ctx context.Context) ([]promise, error) {
 func promiseOf(r *slo.Result, zone *time.Location) promise {
 	o := r.Objective
 	p := promise{
-		Name: o.Name, Title: orElse(o.Title, words(o.Name)), Sentence: orElse(o.Description, promiseSentence(o)),
+		Name: o.Name, Title: orElse(o.Title, words(o.Name)), Sentence: promiseSentence(o),
 		Owner: o.Owner, Target: o.Target, Window: o.Window, standing: standingOf(&r.Total),
 	}
 	p.Name, p.Region = o.Name, ""
@@ -156,15 +157,22 @@ func midnight(t time.Time, zone *time.Location) time.Time {
 	return time.Date(y, m, d, 0, 0, 0, 0, zone)
 }
 
-// promiseSentence says an objective that says nothing itself: 99.5 % of sales
-// ERP posted within 5 min, over 28 d.
+// promiseSentence says an objective in one line: 99.5 % of sales at stores that
+// post in real time are through “ERP posted” within 5 min, over 28 days.
 func promiseSentence(o *slo.Objective) string {
 	what := strings.ToLower(words(o.Indicator.Workflow)) + "s"
-	if o.Indicator.Posting != "" {
-		what += " at " + string(o.Indicator.Posting) + "-posting stores"
+	switch o.Indicator.Posting {
+	case inventory.PostingRealtime:
+		what += " at stores that post in real time"
+	case inventory.PostingBatch:
+		what += " at stores that post in batches"
 	}
-	return targetPercent(o.Target) + " of " + what + ": " + hopName(o.Indicator.Step.System, o.Indicator.Step.Step) +
-		" within " + duration(o.Indicator.Within) + ", over " + span(o.Window)
+	over := span(o.Window)
+	if days := int(o.Window / (24 * time.Hour)); o.Window == time.Duration(days)*24*time.Hour {
+		over = many(days, "day", "days")
+	}
+	return targetPercent(o.Target) + " of " + what + " are through “" + hopName(o.Indicator.Step.System, o.Indicator.Step.Step) +
+		"” within " + duration(o.Indicator.Within) + ", over " + over + "."
 }
 
 // span is a window as operators write it: 5m, 1h, 28d.

@@ -19,7 +19,10 @@ import (
 	"github.com/stocktrace/stocktrace/web/webtest"
 )
 
-var shots = flag.String("shots", "", "write screenshots of every page into this folder")
+var (
+	shots   = flag.String("shots", "", "write screenshots of every page into this folder")
+	running = flag.String("site", "", "with -shots: of this running instance, instead of the sample")
+)
 
 // theBrowser is shared by the tests of this package: starting one takes longer
 // than most of them.
@@ -133,6 +136,29 @@ func TestScreens(t *testing.T) {
 		t.Skip("no -shots folder given")
 	}
 	browser := theBrowser(t)
+	if *running != "" {
+		for look, l := range webtest.Looks {
+			tab := browser.Open(t, l)
+			tab.Go(*running + "/find?q=778")
+			trace := webtest.Eval[string](tab, `document.querySelector(".candidate")?.getAttribute("href") ?? "/"`)
+			for name, path := range map[string]string{
+				"tower": "/", "findings": "/findings", "stores": "/stores", "sales": "/sales", "find": "/find?q=778", "trace": trace,
+				"trace-wrong": "/sales?verdict=failed,stalled,overdue,conflicted",
+			} {
+				tab.Go(*running + path)
+				if name == "trace-wrong" {
+					if href := webtest.Eval[string](tab, `document.querySelector("tbody a")?.getAttribute("href") ?? ""`); href != "" {
+						tab.Go(*running + href)
+					}
+				}
+				file := filepath.Join(*shots, strings.ReplaceAll(look, " ", "-")+"-"+name+".png")
+				if err := os.WriteFile(file, tab.Screenshot(true), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		return
+	}
 	s := serve(t)
 	empty := serve(t, func(o *web.Options) { o.Reader, o.Objectives, o.Incidents = &webtest.Memory{}, nil, nil })
 	for look, l := range webtest.Looks {

@@ -103,6 +103,7 @@ type lifecycleJSON struct {
 	Verdict       string            `json:"verdict"`
 	Sentence      string            `json:"sentence"`
 	Location      string            `json:"location"`
+	Zone          string            `json:"zone"` // of the location; empty where it is not declared
 	Region        string            `json:"region"`
 	Register      string            `json:"register"`
 	BusinessDate  string            `json:"business_date"`
@@ -151,6 +152,15 @@ func orNone(list []string) []string {
 		return []string{}
 	}
 	return list
+}
+
+// lifecycleAt adds what is declared of the lifecycle's location.
+func (s *Server) lifecycleAt(l *inventory.Lifecycle) lifecycleJSON {
+	j := lifecycleOf(l)
+	if at, ok := s.Location(l.Location); ok && at.Zone != nil {
+		j.Zone = at.Zone.String()
+	}
+	return j
 }
 
 func lifecycleOf(l *inventory.Lifecycle) lifecycleJSON {
