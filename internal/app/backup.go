@@ -178,7 +178,7 @@ func Restore(ctx context.Context, o Options, dir string) (report BackupReport, e
 	if report.Messages, err = importLog(ctx, o, filepath.Join(dir, backupLog)); err != nil {
 		return report, err
 	}
-	st, err := openTables(ctx, s, store.Options{Logger: o.Log})
+	st, err := openTables(ctx, s, store.Options{Logger: o.Log, LeaveRetention: true})
 	if err != nil {
 		return report, err
 	}

@@ -46,7 +46,7 @@ func OpenData(ctx context.Context, o Options) (_ http.Handler, closeData func() 
 			return nil
 		})
 	}
-	st, err := openTables(ctx, s, store.Options{Logger: a.log})
+	st, err := openTables(ctx, s, store.Options{Logger: a.log, LeaveRetention: true})
 	if err != nil {
 		return nil, nil, err
 	}

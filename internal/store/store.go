@@ -47,6 +47,8 @@ type Options struct {
 	// Retention is how long rows are kept from when they were received or
 	// written; zero means for ever. Bindings of keys are always kept.
 	Retention time.Duration
+	// LeaveRetention leaves the retention as it was set last: for who only looks.
+	LeaveRetention bool
 	// InsertInterval is the least time between the beginnings of two inserts
 	// into one table; what comes in between is inserted together. Zero means
 	// 200 ms, negative none.
@@ -143,8 +145,10 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 	if err := s.migrate(ctx, queries.Migrations()); err != nil {
 		return nil, err
 	}
-	if err := s.setRetention(ctx, o.Retention); err != nil {
-		return nil, err
+	if !o.LeaveRetention {
+		if err := s.setRetention(ctx, o.Retention); err != nil {
+			return nil, err
+		}
 	}
 	s.makeAppenders(o.InsertInterval)
 	return s, nil

@@ -16,6 +16,7 @@ type lifecycle struct {
 	Verdict       string    `json:"verdict"`
 	Sentence      string    `json:"sentence"`
 	Location      string    `json:"location"`
+	Zone          string    `json:"zone"`
 	Region        string    `json:"region"`
 	Register      string    `json:"register"`
 	BusinessDate  string    `json:"business_date"`

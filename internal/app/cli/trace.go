@@ -155,6 +155,10 @@ func verdictStyle(verdict string) style {
 }
 
 func (s *screen) lifecycle(l *lifecycle) {
+	// A sale is told in its store's time, as its receipt is.
+	if zone, err := time.LoadLocation(l.Zone); err == nil && l.Zone != "" {
+		s.zone = zone
+	}
 	s.printf("%s\n\n", s.in(bold, s.in(verdictStyle(l.Verdict), l.Sentence)))
 	about := []string{l.Workflow + " " + l.CorrelationID}
 	if l.Location != "" {
