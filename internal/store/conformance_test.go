@@ -64,6 +64,23 @@ func must(t testing.TB, err error) {
 	}
 }
 
+// unmerged keeps the engine from merging versions behind the test's back. What
+// it returns merges them all.
+func unmerged(t testing.TB, s *store.Store) (merge func()) {
+	t.Helper()
+	tables := []string{"events", "bindings", "lifecycles", "findings", "facts", "quarantine"}
+	for _, table := range tables {
+		must(t, s.Conn().Exec(t.Context(), "SYSTEM STOP MERGES "+table))
+	}
+	return func() {
+		t.Helper()
+		for _, table := range tables {
+			must(t, s.Conn().Exec(t.Context(), "SYSTEM START MERGES "+table))
+			must(t, s.Conn().Exec(t.Context(), "OPTIMIZE TABLE "+table+" FINAL"))
+		}
+	}
+}
+
 // count answers a SELECT of one number.
 func count(t testing.TB, s *store.Store, sql string) (n uint64) {
 	t.Helper()
@@ -138,6 +155,7 @@ func withoutRaw(records []inventory.Record) []inventory.Record {
 
 func TestRecordWrittenAgainIsOne(t *testing.T) {
 	s := storetest.Open(t)
+	merge := unmerged(t, s)
 	records := sales(300)
 	for range 3 {
 		must(t, s.WriteRecords(t.Context(), records))
@@ -162,7 +180,7 @@ func TestRecordWrittenAgainIsOne(t *testing.T) {
 		if n := count(t, s, "SELECT count() FROM events FINAL"); n != 300 {
 			t.Fatalf("%d records, want 300", n)
 		}
-		must(t, s.Conn().Exec(t.Context(), "OPTIMIZE TABLE events FINAL"))
+		merge()
 	}
 }
 
@@ -220,13 +238,13 @@ func watermark(n int, at time.Time) inventory.Record {
 
 func TestFactsInOrderOfTheirLog(t *testing.T) {
 	s := storetest.Open(t)
+	unmerged(t, s)
 	var records []inventory.Record
 	for n := range 5 {
 		records = append(records, watermark(n, noon.Add(time.Duration(n)*time.Second)))
 	}
-	for range 2 {
-		must(t, s.WriteRecords(t.Context(), append(slices.Clone(records), sale(1))))
-	}
+	must(t, s.WriteRecords(t.Context(), append(slices.Clone(records), sale(1))))
+	must(t, s.WriteRecords(t.Context(), records[1:])) // some come again, in other company
 	for _, c := range []struct {
 		since time.Time
 		want  []uint64 // positions
@@ -250,8 +268,94 @@ func TestFactsInOrderOfTheirLog(t *testing.T) {
 	}
 }
 
+// A crash between the writes of a call is mended by the repetition: what the
+// repetition is decided by is written last.
+func TestOrderOfWrites(t *testing.T) {
+	s := storetest.Open(t)
+	must(t, s.Conn().Exec(t.Context(), "RENAME TABLE facts TO f, lifecycle_keys TO k"))
+	w := watermark(1, noon)
+	if err := s.WriteRecords(t.Context(), []inventory.Record{w}); err == nil {
+		t.Error("a fact was lost without an error")
+	}
+	held, err := s.Held(t.Context(), []inventory.Record{w})
+	must(t, err)
+	if len(held) != 0 {
+		t.Error("a record is held whose fact is not: it would never be written")
+	}
+	r := row("a", 1, 1, 1)
+	r.NewKeys = []inventory.Key{{Name: "receipt", Value: "1"}}
+	if err := s.WriteLifecycles(t.Context(), []lifecycle.Row{r}); err == nil {
+		t.Error("a search key was lost without an error")
+	}
+	if len(live(t, s)) != 0 {
+		t.Error("a lifecycle was written that nobody can find")
+	}
+	must(t, s.Conn().Exec(t.Context(), "RENAME TABLE f TO facts, k TO lifecycle_keys"))
+}
+
+// Tills say strange things about the time. A column takes what it can hold; the
+// event keeps what was said.
+func TestTimesAtTheEdge(t *testing.T) {
+	s := storetest.Open(t)
+	var records []inventory.Record
+	want := []string{
+		"1970-01-01 00:00:00.000000", "1970-01-01 00:00:00.000001", "1900-01-01 00:00:00.000000", "2299-12-31 23:59:59.000000",
+		"1969-12-31 23:59:59.999999",
+	}
+	for i, at := range []time.Time{
+		{}, time.Unix(0, 0).UTC(), time.Date(1, 2, 3, 0, 0, 0, 0, time.UTC), time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC),
+		time.UnixMicro(-1).UTC(),
+	} {
+		r := sale(i)
+		r.Event.Time = at
+		r.Content = r.Event.ContentHash()
+		records = append(records, r)
+	}
+	must(t, s.WriteRecords(t.Context(), records))
+	for i := range records {
+		read, err := s.Records(t.Context(), []inventory.ScopedKey{receipt(i)})
+		must(t, err)
+		if len(read) != 1 || !read[0].Event.Time.Equal(records[i].Event.Time) {
+			t.Errorf("%s came back as %v", records[i].Event.Time, read)
+		}
+		var got string
+		must(t, s.Conn().QueryRow(t.Context(), "SELECT toString(occurred_at) FROM events WHERE record_id = ?", records[i].ID).Scan(&got))
+		if got != want[i] {
+			t.Errorf("%s is stored as %s, want %s", records[i].Event.Time, got, want[i])
+		}
+	}
+}
+
+// Keys into a block's dictionary grow wider with it.
+func TestManyDifferentValues(t *testing.T) {
+	s := storetest.Open(t)
+	for round, n := range []int{255, 256, 257, 300, 70_000} {
+		records := make([]inventory.Record, n)
+		for i := range records {
+			r := watermark(0, noon)
+			r.Position = uint64(i)
+			r.Event.Watermark.Location = fmt.Sprintf("%d-%d", round, i)
+			r.Event.Watermark.Extract = r.Event.Watermark.Location
+			r.ID = r.Event.Watermark.Location
+			records[i] = r
+		}
+		must(t, s.WriteRecords(t.Context(), records))
+	}
+	n := 0
+	must(t, s.Facts(t.Context(), time.Time{}, func(f inventory.Fact) {
+		n++
+		if f.Watermark.Location != f.Watermark.Extract {
+			t.Fatalf("%s came back as %s", f.Watermark.Extract, f.Watermark.Location)
+		}
+	}))
+	if want := 255 + 256 + 257 + 300 + 70_000; n != want {
+		t.Errorf("%d facts, want %d", n, want)
+	}
+}
+
 func TestNewestBindingByEpochThenRevision(t *testing.T) {
 	s := storetest.Open(t)
+	merge := unmerged(t, s)
 	row := func(key, root int, epoch, revision uint64) lifecycle.BindingRow {
 		return lifecycle.BindingRow{
 			Partition: 3, Key: receipt(key), Root: receipt(root),
@@ -281,7 +385,7 @@ func TestNewestBindingByEpochThenRevision(t *testing.T) {
 		if d := gocmp.Diff(want, got); d != "" {
 			t.Error(d)
 		}
-		must(t, s.Conn().Exec(t.Context(), "OPTIMIZE TABLE bindings FINAL"))
+		merge()
 	}
 }
 
@@ -399,6 +503,7 @@ func row(id string, root int, epoch, revision uint64) lifecycle.Row {
 
 func TestOlderEpochNeverOverwrites(t *testing.T) {
 	s := storetest.Open(t)
+	merge := unmerged(t, s)
 	verdict := func(r lifecycle.Row, v inventory.Verdict) lifecycle.Row {
 		r.Lifecycle.Verdict = v
 		return r
@@ -441,13 +546,13 @@ func TestOlderEpochNeverOverwrites(t *testing.T) {
 		if !slices.Equal(got, want) || !slices.Equal(findings, want) {
 			t.Errorf("lifecycles %q and findings %q, want %q", got, findings, want)
 		}
-		must(t, s.Conn().Exec(t.Context(), "OPTIMIZE TABLE lifecycles FINAL"))
-		must(t, s.Conn().Exec(t.Context(), "OPTIMIZE TABLE findings FINAL"))
+		merge()
 	}
 }
 
 func TestComponentsByTheirNewestRow(t *testing.T) {
 	s := storetest.Open(t)
+	unmerged(t, s)
 	finding := func(id string, root int, revision uint64) lifecycle.FindingRow {
 		return lifecycle.FindingRow{
 			Finding: inventory.Finding{ID: id}, Partition: 3, Component: receipt(root),
@@ -503,6 +608,7 @@ func TestComponentsByTheirNewestRow(t *testing.T) {
 
 func TestOpenComponents(t *testing.T) {
 	s := storetest.Open(t)
+	unmerged(t, s)
 	closed := row("b", 2, 1, 2)
 	closed.Lifecycle.State = inventory.StateClosed
 	gone := row("c", 3, 1, 2)
@@ -570,6 +676,7 @@ func TestStepsAndUnitsHaveColumns(t *testing.T) {
 
 func TestQuarantine(t *testing.T) {
 	s := storetest.Open(t)
+	unmerged(t, s)
 	var items []inventory.Quarantined
 	for i := range 25 {
 		items = append(items, inventory.Quarantined{
@@ -578,9 +685,8 @@ func TestQuarantine(t *testing.T) {
 			Raw: []byte{0, 1, 2, 0xff, byte(i)},
 		})
 	}
-	for range 2 {
-		must(t, s.WriteQuarantine(t.Context(), items))
-	}
+	must(t, s.WriteQuarantine(t.Context(), items))
+	must(t, s.WriteQuarantine(t.Context(), items[5:])) // some come again, in other company
 	slices.Reverse(items)
 	var got []inventory.Quarantined
 	var before inventory.Quarantined
