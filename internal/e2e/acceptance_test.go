@@ -51,7 +51,9 @@ func accept(t *testing.T, baskets []*estate.Basket, seed uint64, rough bool) {
 
 	o := i.options()
 	o.Seed, o.Baskets, o.Faults, o.Shuffle = seed, baskets, estate.FaultPresets["heavy"], rough
-	o.History = estate.History{Sales: acceptanceSales}
+	// Far enough back that the last batch of the ERP has run.
+	now := time.Now()
+	o.History = estate.History{Sales: acceptanceSales, From: now.Add(-33 * time.Hour), To: now.Add(-3 * time.Hour)}
 	o.Rate, o.Sales = 0, 0
 	var told bytes.Buffer
 	o.Truth = &told

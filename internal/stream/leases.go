@@ -21,12 +21,17 @@ import (
 // DefaultTTL is how long a lease outlives the last sign of life of its holder.
 const DefaultTTL = 3 * time.Second
 
+// aloneTTL is DefaultTTL where no other process can reach the log: nobody waits
+// to take over, and a busy machine must not cost a partition its memory.
+const aloneTTL = 30 * time.Second
+
 // LeaseOptions configures Leases.
 type LeaseOptions struct {
 	// Name is what people call this process; host and process id unless set.
 	Name string
-	// TTL is how long a silent process keeps what it owns; DefaultTTL unless set.
-	// All processes must use the same.
+	// TTL is how long a silent process keeps what it owns; DefaultTTL unless set,
+	// or longer where the server is embedded and does not listen. All processes
+	// must use the same.
 	TTL time.Duration
 	// Backoff is the first pause after an owner that failed, doubled up to
 	// sixteen times itself; 1 s unless set.
@@ -79,6 +84,9 @@ func (l *Log) Leases(o LeaseOptions) *Leases {
 	}
 	if o.TTL == 0 {
 		o.TTL = DefaultTTL
+		if l.alone {
+			o.TTL = aloneTTL
+		}
 	}
 	if o.Backoff == 0 {
 		o.Backoff = time.Second

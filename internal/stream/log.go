@@ -56,6 +56,7 @@ type Log struct {
 	partitions int
 	clock      lifecycle.Clock
 	log        *slog.Logger
+	alone      bool // no other process can reach the log
 
 	// Bulk and control travel on connections of their own, so that a lease is
 	// not lost behind eight megabytes of records.
@@ -122,7 +123,8 @@ func Open(ctx context.Context, o Options) (_ *Log, err error) {
 	if err := l.create(ctx, o); err != nil {
 		return nil, err
 	}
-	if o.Server != nil && !o.Server.listen && !o.Server.opened.Swap(true) {
+	l.alone = o.Server != nil && !o.Server.listen
+	if l.alone && !o.Server.opened.Swap(true) {
 		// Nobody else can hold a lease on a server only this process reaches.
 		if err := l.forgetSessions(ctx); err != nil {
 			return nil, fmt.Errorf("end former sessions: %w", err)
