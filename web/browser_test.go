@@ -8,7 +8,6 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -22,25 +21,18 @@ import (
 	"github.com/stocktrace/stocktrace/web/webtest"
 )
 
-// axe returns the accessibility checker's script.
-func axe(t testing.TB) string {
-	t.Helper()
-	script, err := os.ReadFile("../node_modules/axe-core/axe.min.js")
-	if err != nil {
-		t.Skipf("no accessibility checker, so it is not asked: run `npm ci` (%v)", err)
-	}
-	return string(script)
-}
-
 // TestPagesAreAccessible asks axe-core about every page, in both themes and at
 // both widths. A page that complains in its console fails too.
 func TestPagesAreAccessible(t *testing.T) {
-	script := axe(t)
+	script := webtest.Axe(t, "..")
 	browser := theBrowser(t)
 	s := serve(t)
 	empty := serve(t, func(o *web.Options) { o.Reader, o.Objectives, o.Incidents = &webtest.Memory{}, nil, nil })
 	signIn := serve(t, func(o *web.Options) { o.Token = "secret" })
-	addresses := map[string]string{"empty": empty.URL + "/", "login": signIn.URL + "/login"}
+	addresses := map[string]string{"login": signIn.URL + "/login"}
+	for _, path := range []string{"/", "/findings", "/stores", "/sales"} {
+		addresses["empty "+path] = empty.URL + path
+	}
 	for name, path := range s.pageList(t) {
 		addresses[name] = s.URL + path
 	}
@@ -50,12 +42,8 @@ func TestPagesAreAccessible(t *testing.T) {
 			tab.Tolerate(func(c string) bool { return strings.Contains(c, "404") && strings.Contains(c, "/no/such/page") })
 			for _, name := range slices.Sorted(maps.Keys(addresses)) {
 				tab.Go(addresses[name])
-				webtest.Eval[bool](tab, script+"; true")
-				for _, theme := range []string{"light", "dark"} {
-					webtest.Eval[bool](tab, `document.documentElement.dataset.theme = `+quote(theme)+`; true`)
-					for _, v := range violations(t, tab) {
-						t.Errorf("%s, %s: %s", name, theme, v)
-					}
+				for _, v := range tab.Violations(script) {
+					t.Errorf("%s: %s", name, v)
 				}
 				if w := webtest.Eval[int](tab, `document.documentElement.scrollWidth`); w > int(l.Width) {
 					t.Errorf("%s: %d px wide on a screen of %d", name, w, l.Width)
@@ -63,33 +51,6 @@ func TestPagesAreAccessible(t *testing.T) {
 			}
 		})
 	}
-}
-
-// violations returns what axe-core finds wrong with the page as it stands.
-//
-// The page's policy forbids foreign scripts; the debugger's evaluation is not
-// the page's.
-func violations(t testing.TB, tab *webtest.Tab) []string {
-	t.Helper()
-	var found []struct {
-		ID, Help string
-		Nodes    []struct {
-			HTML           string
-			FailureSummary string
-		}
-	}
-	var text string
-	tab.Run(chromedp.Evaluate(`axe.run(document, {resultTypes: ["violations"]}).then(r => JSON.stringify(r.violations))`, &text, awaitPromise))
-	if err := json.Unmarshal([]byte(text), &found); err != nil {
-		t.Fatal(err)
-	}
-	var list []string
-	for _, v := range found {
-		for _, n := range v.Nodes {
-			list = append(list, fmt.Sprintf("%s (%s): %s\n%s", v.ID, v.Help, n.HTML, n.FailureSummary))
-		}
-	}
-	return list
 }
 
 func TestKeyboard(t *testing.T) {

@@ -32,8 +32,10 @@ func bannersOf(v *view) []banner {
 			"Senders are answered 503 and keep their events; nothing is lost, and nothing new arrives until it is back.")})
 	}
 	if s.Unowned > 0 {
-		list = append(list, banner{toneBad, many(s.Unowned, "partition", "partitions") + " without an owner.",
-			"No engine processes them, so nothing is called missing until one does."})
+		list = append(list, banner{
+			toneBad, many(s.Unowned, "partition", "partitions") + " without an owner.",
+			"No engine processes them, so nothing is called missing until one does.",
+		})
 	}
 	if lag := v.lag(); v.late() {
 		text := "What has arrived since is not judged yet; nothing is called missing before that."
@@ -43,8 +45,10 @@ func bannersOf(v *view) []banner {
 		list = append(list, banner{toneWarn, "Verdicts reach to " + clock(s.Through, v.Zone) + ", " + coarse(lag) + " behind.", text})
 	}
 	if s.DiskUsed >= 0.8 {
-		list = append(list, banner{toneWarn, "The data disk is " + wholePercent(s.DiskUsed) + " full.",
-			"Free space, or keep less with --retention."})
+		list = append(list, banner{
+			toneWarn, "The data disk is " + wholePercent(s.DiskUsed) + " full.",
+			"Free space, or keep less with --retention.",
+		})
 	}
 	return list
 }

@@ -2,10 +2,12 @@ package webtest
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -256,4 +258,49 @@ func (tab *Tab) Screenshot(whole bool) []byte {
 		tab.t.Fatal(errors.New("an empty screenshot"))
 	}
 	return png
+}
+
+// Axe returns the accessibility checker's script, from the project's
+// node_modules. Without it the test is skipped, saying how to get it.
+func Axe(t testing.TB, root string) string {
+	t.Helper()
+	script, err := os.ReadFile(filepath.Join(root, "node_modules", "axe-core", "axe.min.js"))
+	if err != nil {
+		t.Skipf("no accessibility checker, so it is not asked: run `npm ci` (%v)", err)
+	}
+	return string(script)
+}
+
+// Violations returns what axe-core finds wrong with the page as it stands, in
+// both themes.
+//
+// The page's policy forbids foreign scripts; the debugger's evaluation is not
+// the page's.
+func (tab *Tab) Violations(axe string) []string {
+	tab.t.Helper()
+	Eval[bool](tab, axe+"; true")
+	was := Eval[string](tab, `document.documentElement.dataset.theme ?? ""`)
+	var list []string
+	for _, theme := range []string{"light", "dark"} {
+		var text string
+		tab.Run(
+			chromedp.Evaluate(fmt.Sprintf(`document.documentElement.dataset.theme = %q; true`, theme), nil),
+			chromedp.Evaluate(`axe.run(document, {resultTypes: ["violations"]}).then(r => JSON.stringify(r.violations))`, &text,
+				func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }),
+		)
+		var found []struct {
+			ID, Help string
+			Nodes    []struct{ HTML, FailureSummary string }
+		}
+		if err := json.Unmarshal([]byte(text), &found); err != nil {
+			tab.t.Fatalf("accessibility checker: %v", err)
+		}
+		for _, v := range found {
+			for _, n := range v.Nodes {
+				list = append(list, fmt.Sprintf("%s: %s (%s): %s\n%s", theme, v.ID, v.Help, n.HTML, n.FailureSummary))
+			}
+		}
+	}
+	tab.Run(chromedp.Evaluate(fmt.Sprintf(`document.documentElement.dataset.theme = %q; true`, was), nil))
+	return list
 }

@@ -175,8 +175,10 @@ func (b *builder) story(receipt string, age time.Duration, fate string) {
 	}
 	l.Component = l.Canonical
 	l.Keys = []inventory.Key{
-		{Name: inventory.KeyCorrelationID, Value: id}, {Name: inventory.KeyReceipt, Value: receipt},
-		{Name: inventory.KeyReceipt, Value: inventory.Unpad(parts[2])}, {Name: inventory.KeyTraceID, Value: trace},
+		{Name: inventory.KeyCorrelationID, Value: id},
+		{Name: inventory.KeyReceipt, Value: receipt},
+		{Name: inventory.KeyReceipt, Value: inventory.Unpad(parts[2])},
+		{Name: inventory.KeyTraceID, Value: trace},
 	}
 	scoped, _ := inventory.Key{Name: inventory.KeyReceipt, Value: receipt}.Scope(place.ID, parts[1])
 	l.Identifiers = []inventory.ScopedKey{l.Canonical, scoped}
@@ -303,8 +305,13 @@ func (b *builder) story(receipt string, age time.Duration, fate string) {
 }
 
 var items = [][2]string{
-	{"4006381333931", "10004711"}, {"4011200296908", "10008122"}, {"5901234123457", "10001050"}, {"4388844009943", "10022318"},
-	{"7613035974685", "10000412"}, {"4000417025005", "10013007"}, {"8711327538269", "10019944"},
+	{"4006381333931", "10004711"},
+	{"4011200296908", "10008122"},
+	{"5901234123457", "10001050"},
+	{"4388844009943", "10022318"},
+	{"7613035974685", "10000412"},
+	{"4000417025005", "10013007"},
+	{"8711327538269", "10019944"},
 }
 
 func (b *builder) basket(location string) []inventory.LineState {
