@@ -194,9 +194,9 @@ func token(block []byte) string {
 // attempts is how often an insert is tried before its caller is told.
 const attempts = 4
 
-// send inserts one encoded block. The token makes the server recognise a block
-// it has already taken when the answer was lost on the way; without the token
-// the rows would be there twice, which no count sees either.
+// send inserts one encoded block. By its token the server recognises a block it
+// has taken already, when only the answer was lost, without hashing all of it.
+// That saves it work; that the rows count once does not rest on it.
 func (s *Store) send(ctx context.Context, q queries.Query, token string, data []byte) error {
 	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{
 		"log_comment":                q.Name,

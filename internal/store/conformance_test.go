@@ -13,10 +13,12 @@ import (
 	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 
 	"github.com/stocktrace/stocktrace/internal/store"
 	"github.com/stocktrace/stocktrace/internal/store/storetest"
+	"github.com/stocktrace/stocktrace/internal/testenv"
 	"github.com/stocktrace/stocktrace/inventory"
 	"github.com/stocktrace/stocktrace/lifecycle"
 )
@@ -740,9 +742,20 @@ func TestWriteOfACancelledCaller(t *testing.T) {
 }
 
 func TestClosedStore(t *testing.T) {
-	s := storetest.Open(t)
+	engine, database := testenv.Embedded(t)
+	before := goleak.IgnoreCurrent()
+	s, err := store.Open(t.Context(), store.Options{Engine: engine, Database: database})
+	must(t, err)
+	must(t, s.WriteRecords(t.Context(), sales(1)))
+	// A write on its way when the store is closed is done, or its caller is told.
+	written := make(chan error, 1)
+	go func() { written <- s.WriteRecords(t.Context(), sales(2)) }()
 	must(t, s.Close())
 	must(t, s.Close())
+	if err := <-written; err != nil && !errors.Is(err, store.ErrClosed) {
+		t.Error(err)
+	}
+	goleak.VerifyNone(t, before)
 	if err := s.WriteRecords(t.Context(), sales(1)); !errors.Is(err, store.ErrClosed) {
 		t.Errorf("%v, want %v", err, store.ErrClosed)
 	}

@@ -104,11 +104,15 @@ var heldQuery = queries.Get("held")
 // Held implements lifecycle.Store.
 func (s *Store) Held(ctx context.Context, records []inventory.Record) (map[inventory.Identity]bool, error) {
 	held := make(map[inventory.Identity]bool)
-	for part := range pieces(records, func(r *inventory.Record) int { return len(r.ID) + 64 }) {
+	rows := make([]eventRow, len(records))
+	for i := range records {
+		rows[i] = eventRow{&records[i], records[i].EntryKey().String()}
+	}
+	for part := range pieces(rows, func(r *eventRow) int { return len(r.entry) + len(r.ID) + 8 }) {
 		entries, ids := make([]string, len(part)), make([]string, len(part))
 		asked := make(map[inventory.Identity]bool, len(part))
 		for i := range part {
-			entries[i], ids[i] = part[i].EntryKey().String(), part[i].ID
+			entries[i], ids[i] = part[i].entry, part[i].ID
 			asked[part[i].Identity()] = true
 		}
 		err := s.Each(ctx, heldQuery, Params{"entry_keys": entries, "record_ids": ids}, func(scan func(...any) error) error {
@@ -204,23 +208,16 @@ var (
 // Known implements lifecycle.Store. A hash may come more than once.
 func (s *Store) Known(ctx context.Context, partition int, yield func(hash uint64)) error {
 	for _, q := range []queries.Query{knownKeysQuery, knownRecordsQuery} {
-		rows, err := s.Query(ctx, q, Params{"partition": partition})
-		if err != nil {
-			return err
-		}
-		for rows.Next() {
+		err := s.Each(ctx, q, Params{"partition": partition}, func(scan func(...any) error) error {
 			var hash uint64
-			if err := rows.Scan(&hash); err != nil {
-				_ = rows.Close()
-				return fmt.Errorf("%s: %w", q.Name, err)
+			if err := scan(&hash); err != nil {
+				return err
 			}
 			yield(hash)
-		}
-		if err := rows.Close(); err != nil {
-			return fmt.Errorf("%s: %w", q.Name, err)
-		}
-		if err := rows.Err(); err != nil {
-			return fmt.Errorf("%s: %w", q.Name, err)
+			return nil
+		})
+		if err != nil {
+			return err
 		}
 	}
 	return nil
