@@ -12,7 +12,7 @@ import (
 func (a *App) collectorOptions() collector.Options {
 	s := a.settings
 	return collector.Options{
-		Publisher: a.stream.Publisher(), Clock: a.clock, Logger: a.log.With("part", "collector"), Registerer: a.metrics,
+		Publisher: a.pulse.watch(a.stream.Publisher()), Clock: a.clock, Logger: a.log.With("part", "collector"), Registerer: a.metrics,
 		GRPC: s.OTLPGRPC, HTTP: s.OTLPHTTP, AuthToken: s.AuthToken, ConfigFile: s.CollectorConfig, Version: a.version,
 	}
 }

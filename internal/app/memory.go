@@ -24,7 +24,9 @@ func openLog(ctx context.Context, s *Settings, o stream.Options) (_ *stream.Log,
 	if s.NATSURL != "" {
 		o.URL = s.NATSURL
 	} else {
-		o.Server, err = stream.StartServer(stream.ServerOptions{Dir: filepath.Join(s.DataDir, logFolder), Logger: o.Logger})
+		o.Server, err = stream.StartServer(stream.ServerOptions{
+			Dir: filepath.Join(s.DataDir, logFolder), MaxBytes: s.LogSize, Logger: o.Logger,
+		})
 		if err != nil {
 			return nil, nil, fmt.Errorf("open log: %w", err)
 		}

@@ -80,7 +80,7 @@ func (a *App) startDirectory(ctx context.Context) error {
 }
 
 func (a *App) startPulse(ctx context.Context) error {
-	a.pulse = &pulse{log: a.stream, tables: a.store, clock: a.clock}
+	a.pulse = &pulse{log: a.stream, tables: a.store, clock: a.clock, logger: a.log.With("part", "pulse")}
 	a.pulse.feel(ctx)
 	a.pulse.register(a.metrics)
 	a.goRun("pulse", a.pulse.run)

@@ -5,13 +5,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/stocktrace/stocktrace/collector"
 	"github.com/stocktrace/stocktrace/internal/store"
 	"github.com/stocktrace/stocktrace/internal/stream"
+	"github.com/stocktrace/stocktrace/inventory"
 	"github.com/stocktrace/stocktrace/web"
 )
 
@@ -21,10 +24,12 @@ type pulse struct {
 	log    *stream.Log
 	tables *store.Store
 	clock  Clock
+	logger *slog.Logger
+	warned time.Time // real; when the disk was warned of
 
-	mu    sync.Mutex
-	felt  time.Time // real
-	state state
+	mu      sync.Mutex
+	state   state
+	refused time.Time // real; when the log last refused a message because it is full
 }
 
 // state is what one look found.
@@ -45,9 +50,11 @@ const (
 	// ownerSilence is how long a partition's owner may say nothing before the
 	// partition counts as unowned: several times what owners take to report.
 	ownerSilence = 15 * time.Second
-	// fullAt is the share of its cap at which a stream is called full: a message
-	// takes up to 4 MiB.
+	// fullAt is the share of its cap at which a stream is called full, whoever tried.
 	fullAt = 0.995
+	// refusedFor is how long the log is called full after it refused a message of
+	// ours: as long as senders are asked to wait.
+	refusedFor = 30 * time.Second
 )
 
 func (p *pulse) run(ctx context.Context) error {
@@ -92,6 +99,9 @@ func (p *pulse) feel(ctx context.Context) {
 			s.through = reported.Through
 		}
 	}
+	if s.full == "" && time.Since(p.lastRefused()) < refusedFor {
+		s.full = "the log"
+	}
 	if len(s.unowned) > 0 {
 		s.through = time.Time{}
 	}
@@ -109,8 +119,36 @@ func (p *pulse) feel(ctx context.Context) {
 		s.logErr = fmt.Errorf("no answer within 10 s: %w", s.logErr)
 	}
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.state, p.felt = s, time.Now()
+	before := p.state
+	p.state = s
+	p.mu.Unlock()
+	p.tell(&before, &s)
+}
+
+// tell logs what changed for the worse or the better, once.
+func (p *pulse) tell(before, now *state) {
+	if now.warning != "" && (before.warning == "" || time.Since(p.warned) > time.Hour) {
+		p.logger.Warn(now.warning)
+		p.warned = time.Now()
+	}
+	for _, part := range []struct {
+		name        string
+		before, now error
+	}{{"log", before.logErr, now.logErr}, {"tables", before.tablesErr, now.tablesErr}} {
+		switch {
+		case part.before == nil && part.now != nil:
+			p.logger.Error("it does not answer", "what", part.name, "error", part.now)
+		case part.before != nil && part.now == nil:
+			p.logger.Info("it answers again", "what", part.name)
+		}
+	}
+	if before.full != now.full {
+		if now.full != "" {
+			p.logger.Error("the log is full: senders are asked to come again", "stream", now.full)
+		} else {
+			p.logger.Info("the log takes messages again")
+		}
+	}
 }
 
 // silence is ownerSilence in the clock's own time.
@@ -119,6 +157,37 @@ func (p *pulse) silence() time.Duration {
 		return time.Duration(float64(ownerSilence) * c.Speed())
 	}
 	return ownerSilence
+}
+
+func (p *pulse) lastRefused() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.refused
+}
+
+// watch tells the pulse when the log refuses a message because it is full.
+func (p *pulse) watch(to collector.Publisher) collector.Publisher { return watched{to, p} }
+
+type watched struct {
+	collector.Publisher
+	pulse *pulse
+}
+
+func (w watched) Publish(ctx context.Context, records []inventory.Record) error {
+	return w.note(w.Publisher.Publish(ctx, records))
+}
+
+func (w watched) Quarantine(ctx context.Context, entries []inventory.Quarantined) error {
+	return w.note(w.Publisher.Quarantine(ctx, entries))
+}
+
+func (w watched) note(err error) error {
+	if errors.Is(err, stream.ErrFull) {
+		w.pulse.mu.Lock()
+		w.pulse.refused = time.Now()
+		w.pulse.mu.Unlock()
+	}
+	return err
 }
 
 func (p *pulse) last() state {
@@ -139,7 +208,7 @@ func (p *pulse) status(context.Context) web.Status {
 	case errors.Is(s.logErr, stream.ErrFull):
 		st.Log, st.Detail = web.LogFull, "JetStream has reached its cap; senders are asked to try again and lose nothing."
 	case s.full != "":
-		st.Log, st.Detail = web.LogFull, "The log of "+s.full+" has reached its cap; senders are asked to try again and lose nothing."
+		st.Log, st.Detail = web.LogFull, "JetStream has reached its cap ("+s.full+"); senders are asked to try again and lose nothing."
 	case s.logErr != nil:
 		st.Log, st.Detail = web.LogUnreachable, "JetStream does not store messages; senders are asked to try again and lose nothing."
 	}
@@ -161,6 +230,9 @@ func (p *pulse) problems() []string {
 	}
 	if s.tablesErr != nil {
 		list = append(list, "tables: "+s.tablesErr.Error())
+	}
+	if c, ok := p.clock.(*SimulatedClock); ok && c.Err() != nil {
+		list = append(list, "simulated clock: it stands still: "+c.Err().Error())
 	}
 	return list
 }

@@ -57,6 +57,7 @@ type Settings struct {
 	WebhookURL   string
 
 	Retention time.Duration
+	LogSize   int64 // bytes the embedded log may hold; 0: as the disk allows
 
 	LogLevel  string // debug, info, warn or error
 	LogFormat string // text or json
@@ -175,6 +176,14 @@ var settings = []Setting{
 		Usage: "how long events, lifecycles and findings are kept",
 		set: func(s *Settings, v string) (err error) {
 			s.Retention, err = parseDays(v)
+			return err
+		},
+	},
+	{
+		Name: "log-size", Placeholder: "SIZE", Group: GroupInstance,
+		Usage: "how much the embedded log may hold before senders are asked to come again (default: 16GiB, or three quarters of what the disk has left)",
+		set: func(s *Settings, v string) (err error) {
+			s.LogSize, err = parseSize(v)
 			return err
 		},
 	},
@@ -493,6 +502,25 @@ func parseDays(v string) (time.Duration, error) {
 		return d, nil
 	}
 	return 0, fmt.Errorf("%q is not a number of days like 90d", v)
+}
+
+// parseSize reads "512MiB", "16GiB" or "2TiB".
+func parseSize(v string) (int64, error) {
+	if v == "" {
+		return 0, nil
+	}
+	for i, unit := range []string{"MiB", "GiB", "TiB"} {
+		digits, ok := strings.CutSuffix(v, unit)
+		if !ok {
+			continue
+		}
+		if n, err := strconv.ParseInt(strings.TrimSpace(digits), 10, 32); err == nil && n >= 1 {
+			if size := n << (20 + 10*i); size >= 16<<20 && size>>(20+10*i) == n {
+				return size, nil
+			}
+		}
+	}
+	return 0, fmt.Errorf("%q is not a size of 16MiB or more, like 16GiB", v)
 }
 
 func parseURL(v string) (string, error) {

@@ -129,7 +129,7 @@ func (s *screen) candidates(key string, found list[lifecycle], limit int) {
 	var rows [][]cell
 	for _, l := range found.Items {
 		rows = append(rows, []cell{
-			{text: l.StartedAt.In(s.zone).Format("2006-01-02 15:04:05"), style: dim},
+			{text: l.StartedAt.In(s.zoneOf(&l)).Format("2006-01-02 15:04:05"), style: dim},
 			{text: strings.ReplaceAll(l.Verdict, "_", " "), style: verdictStyle(l.Verdict)},
 			{text: l.CorrelationID, style: bold},
 			{text: l.Location},
@@ -138,6 +138,14 @@ func (s *screen) candidates(key string, found list[lifecycle], limit int) {
 	}
 	s.table(rows)
 	s.printf("\nstocktrace trace %s\n", found.Items[0].CorrelationID)
+}
+
+// zoneOf is the zone a sale is told in: its store's, as its receipt is.
+func (s *screen) zoneOf(l *lifecycle) *time.Location {
+	if zone, err := time.LoadLocation(l.Zone); err == nil && l.Zone != "" {
+		return zone
+	}
+	return s.zone
 }
 
 // verdictStyle colours a verdict by what it asks of people.
@@ -155,10 +163,7 @@ func verdictStyle(verdict string) style {
 }
 
 func (s *screen) lifecycle(l *lifecycle) {
-	// A sale is told in its store's time, as its receipt is.
-	if zone, err := time.LoadLocation(l.Zone); err == nil && l.Zone != "" {
-		s.zone = zone
-	}
+	s.zone = s.zoneOf(l)
 	s.printf("%s\n\n", s.in(bold, s.in(verdictStyle(l.Verdict), l.Sentence)))
 	about := []string{l.Workflow + " " + l.CorrelationID}
 	if l.Location != "" {
