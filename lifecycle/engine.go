@@ -188,19 +188,22 @@ type sent struct {
 
 // advance takes a new probe where the last one was passed, and returns the
 // progress to report.
-func (t *progressTracker) advance(ctx context.Context, e *Engine, reader Reader, position uint64) (Progress, error) {
+func (t *progressTracker) advance(ctx context.Context, e *Engine, reader Reader, position uint64) Progress {
 	for range 2 {
 		if !t.probe.IsZero() && position >= t.end {
 			t.through = later2(t.through, t.probe)
 			t.probe = time.Time{}
 		}
 		if t.probe.IsZero() {
-			t.probe = e.Clock.Now()
+			at := e.Clock.Now()
 			end, err := reader.End(ctx)
 			if err != nil {
-				return Progress{}, fmt.Errorf("ask for the log's end: %w", err)
+				// Not knowing how far the log reaches holds the watermark back; it is
+				// no reason to give the partition up.
+				e.Logger.Warn("cannot tell how far behind a partition is", "partition", t.lease.Partition, "error", err)
+				break
 			}
-			t.end = end
+			t.probe, t.end = at, end
 		}
 	}
 	through := t.through
@@ -217,5 +220,5 @@ func (t *progressTracker) advance(ctx context.Context, e *Engine, reader Reader,
 		}
 		t.sent = kept
 	}
-	return Progress{Partition: t.lease.Partition, Epoch: t.lease.Epoch, Position: position, Through: through}, nil
+	return Progress{Partition: t.lease.Partition, Epoch: t.lease.Epoch, Position: position, Through: through}
 }

@@ -62,11 +62,7 @@ func (e *Engine) ownFacts(ctx context.Context, lease Lease) error {
 				return fmt.Errorf("move the cursor: %w", err)
 			}
 		}
-		p, err := o.progress.advance(ctx, e, reader, o.position)
-		if err != nil {
-			return err
-		}
-		if err := e.Board.Report(ctx, p); err != nil {
+		if err := e.Board.Report(ctx, o.progress.advance(ctx, e, reader, o.position)); err != nil {
 			return fmt.Errorf("report progress: %w", err)
 		}
 	}

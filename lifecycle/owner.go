@@ -96,11 +96,7 @@ func (o *owner) turn(ctx context.Context) error {
 	if err := o.flush(ctx, raw, now, len(messages) > 0); err != nil {
 		return err
 	}
-	p, err := o.progress.advance(ctx, o.Engine, o.reader, o.position)
-	if err != nil {
-		return err
-	}
-	if err := o.Board.Report(ctx, p); err != nil {
+	if err := o.Board.Report(ctx, o.progress.advance(ctx, o.Engine, o.reader, o.position)); err != nil {
 		return fmt.Errorf("report progress: %w", err)
 	}
 	return nil
