@@ -37,6 +37,7 @@ type appender[T any] struct {
 	waiting []*request[T]
 	running bool // a goroutine is inserting
 	began   time.Time
+	took    time.Duration // the last insert
 
 	// What follows belongs to the inserting goroutine.
 	order   []*T
@@ -109,7 +110,7 @@ func (a *appender[T]) write(ctx context.Context, rows []T) error {
 func (a *appender[T]) run() {
 	for {
 		a.mu.Lock()
-		wait := a.into.interval - time.Since(a.began)
+		wait := a.pace() - time.Since(a.began)
 		if len(a.waiting) == 0 {
 			a.running = false
 			a.mu.Unlock()
@@ -136,10 +137,29 @@ func (a *appender[T]) run() {
 		a.mu.Unlock()
 
 		err := a.flush(batch)
+		a.mu.Lock()
+		a.took = time.Since(a.began)
+		a.mu.Unlock()
 		for _, r := range batch {
 			r.done <- err
 		}
 	}
+}
+
+// Where inserts take long there is much to insert or little to insert it with.
+// A table then spends at most one part in restParts inserting, as long as its
+// rows need not wait longer than longestPace for it.
+const (
+	restParts   = 10
+	longestPace = 500 * time.Millisecond
+)
+
+// pace is the least time between the beginnings of two inserts. a.mu is held.
+func (a *appender[T]) pace() time.Duration {
+	if a.into.interval < 0 {
+		return a.into.interval
+	}
+	return max(a.into.interval, min(restParts*a.took, longestPace))
 }
 
 // flush inserts the rows of a batch as one block.
@@ -199,8 +219,13 @@ const attempts = 4
 // That saves it work; that the rows count once does not rest on it.
 func (s *Store) send(ctx context.Context, q queries.Query, token string, data []byte) error {
 	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{
-		"log_comment":                q.Name,
-		"async_insert":               0,
+		"log_comment":  q.Name,
+		"async_insert": 0,
+		// Threads of its own cost an insert of this size more than they save, and
+		// the table's merges find what several rows say of one thing.
+		"max_threads":                1,
+		"max_insert_threads":         1,
+		"optimize_on_insert":         0,
 		"insert_deduplication_token": token,
 	}))
 	pause := 50 * time.Millisecond
