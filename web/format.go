@@ -204,6 +204,9 @@ func duration(d time.Duration) string {
 
 // coarse is duration with its first unit only, for running text: 47 min.
 func coarse(d time.Duration) string {
+	if d < time.Minute {
+		return fmt.Sprintf("%d%ss", int64(d.Seconds()), nbsp)
+	}
 	s := duration(d)
 	if first, _, ok := strings.Cut(s, " "); ok {
 		return first

@@ -59,6 +59,7 @@ func TestFormat(t *testing.T) {
 		{"hours", duration(192 * time.Minute), "3\u00a0h 12\u00a0min"},
 		{"days", duration(52 * time.Hour), "2\u00a0d 4\u00a0h"},
 		{"ago", ago(now, now.Add(-47*time.Minute-8*time.Second)), "47\u00a0min ago"},
+		{"seconds ago", ago(now, now.Add(-5800*time.Millisecond)), "5\u00a0s ago"},
 		{"now", ago(now, now.Add(-time.Second)), "just now"},
 		{"ahead", ago(now, now.Add(3*time.Minute)), "in 3\u00a0min"},
 		{"never", ago(now, time.Time{}), "never"},
