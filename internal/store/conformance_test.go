@@ -168,7 +168,7 @@ func TestRecordWrittenAgainIsOne(t *testing.T) {
 		again[i].Position += 1000
 		again[i].ReceivedAt = again[i].ReceivedAt.AddDate(0, 1, 0)
 	}
-	must(t, s.WriteRecords(t.Context(), again))
+	must(t, s.WriteRecords(t.Context(), append(again, again[:10]...)))
 	for range 2 {
 		var keys []inventory.ScopedKey
 		for i := range 300 {
@@ -504,8 +504,6 @@ func row(id string, root int, epoch, revision uint64) lifecycle.Row {
 }
 
 func TestOlderEpochNeverOverwrites(t *testing.T) {
-	s := storetest.Open(t)
-	merge := unmerged(t, s)
 	verdict := func(r lifecycle.Row, v inventory.Verdict) lifecycle.Row {
 		r.Lifecycle.Verdict = v
 		return r
@@ -516,7 +514,7 @@ func TestOlderEpochNeverOverwrites(t *testing.T) {
 	}
 	elsewhere := verdict(row("a", 1, 1, 1), inventory.Stalled)
 	elsewhere.Partition = 5
-	for _, r := range []lifecycle.Row{
+	rows := []lifecycle.Row{
 		verdict(row("a", 1, 2, 1), inventory.Complete),
 		verdict(row("a", 1, 1, 50), inventory.Overdue), // a paused former owner
 		elsewhere, // versions of two partitions do not compare
@@ -525,30 +523,42 @@ func TestOlderEpochNeverOverwrites(t *testing.T) {
 		verdict(row("b", 2, 1, 99), inventory.Open),
 		tombstone(row("c", 3, 1, 1)),
 		verdict(row("c", 3, 1, 2), inventory.Open), // it came back
-	} {
-		must(t, s.WriteLifecycles(t.Context(), []lifecycle.Row{r}))
-		f := lifecycle.FindingRow{
+	}
+	var findings []lifecycle.FindingRow
+	for _, r := range rows {
+		findings = append(findings, lifecycle.FindingRow{
 			Finding:   inventory.Finding{ID: r.Lifecycle.ID, LifecycleID: r.Lifecycle.ID, Sentence: string(r.Lifecycle.Verdict)},
 			Partition: r.Partition, Component: r.Lifecycle.Component, Version: r.Version, Deleted: r.Deleted,
-		}
-		must(t, s.WriteFindings(t.Context(), []lifecycle.FindingRow{f}))
+		})
 	}
-	want := []string{"a complete", "a stalled", "c open"}
-	for range 2 {
-		var got, findings []string
-		for _, r := range live(t, s) {
-			got = append(got, r.Lifecycle.ID+" "+string(r.Lifecycle.Verdict))
-		}
-		must(t, s.EachFinding(t.Context(), func(r lifecycle.FindingRow) error {
-			findings = append(findings, r.Finding.ID+" "+r.Finding.Sentence)
-			return nil
-		}))
-		slices.Sort(got)
-		slices.Sort(findings)
-		if !slices.Equal(got, want) || !slices.Equal(findings, want) {
-			t.Errorf("lifecycles %q and findings %q, want %q", got, findings, want)
-		}
-		merge()
+	for _, size := range []int{1, len(rows)} { // rows in one insert
+		t.Run(fmt.Sprintf("%d in an insert", size), func(t *testing.T) {
+			s := storetest.Open(t)
+			merge := unmerged(t, s)
+			for part := range slices.Chunk(rows, size) {
+				must(t, s.WriteLifecycles(t.Context(), part))
+			}
+			for part := range slices.Chunk(findings, size) {
+				must(t, s.WriteFindings(t.Context(), part))
+			}
+			want := []string{"a complete", "a stalled", "c open"}
+			for range 2 {
+				var got, told []string
+				for _, r := range live(t, s) {
+					got = append(got, r.Lifecycle.ID+" "+string(r.Lifecycle.Verdict))
+				}
+				must(t, s.EachFinding(t.Context(), func(r lifecycle.FindingRow) error {
+					told = append(told, r.Finding.ID+" "+r.Finding.Sentence)
+					return nil
+				}))
+				slices.Sort(got)
+				slices.Sort(told)
+				if !slices.Equal(got, want) || !slices.Equal(told, want) {
+					t.Errorf("lifecycles %q and findings %q, want %q", got, told, want)
+				}
+				merge()
+			}
+		})
 	}
 }
 
