@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -48,7 +49,7 @@ func startLoader(t *testing.T, i *instance, dir string, args ...string) *loader 
 	t.Helper()
 	l := &loader{acked: filepath.Join(dir, "acked.ndjson"), out: &tail{}, done: make(chan struct{})}
 	l.cmd = exec.Command(binary, append([]string{
-		"simulate", "--server", i.http, "--otlp-grpc", i.grpc, "--otlp-http", i.otlp, "--acked", l.acked, "--log-level", "error",
+		"simulate", "--server", i.http, "--otlp-grpc", i.grpc, "--otlp-http", strings.TrimPrefix(i.otlp, "http://"), "--acked", l.acked, "--log-level", "error",
 	}, args...)...)
 	l.cmd.Stdout, l.cmd.Stderr = l.out, l.out
 	if err := l.cmd.Start(); err != nil {
