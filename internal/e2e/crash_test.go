@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -21,16 +20,10 @@ import (
 	"github.com/stocktrace/stocktrace/queries"
 )
 
-// rounds is how many times the process is killed: 25, or as many as
-// STOCKTRACE_CRASH_ROUNDS says (200 in make test-long).
-func rounds(t *testing.T) int {
-	t.Helper()
-	if s := os.Getenv("STOCKTRACE_CRASH_ROUNDS"); s != "" {
-		n, err := strconv.Atoi(s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return n
+// rounds is how many times the process is killed: 25, and 200 in make test-long.
+func rounds() int {
+	if os.Getenv("STOCKTRACE_TEST_LONG") != "" {
+		return 200
 	}
 	return 25
 }
@@ -147,7 +140,7 @@ func TestKilled(t *testing.T) {
 	i.start()
 	l := startLoader(t, i, dir, "--rate", "200", "--faults", "heavy", "--seed", "7")
 	rng := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1))
-	n := rounds(t)
+	n := rounds()
 	for round := range n {
 		before := len(l.ids(t))
 		eventually(t, time.Minute, func() error {

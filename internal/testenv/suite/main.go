@@ -38,7 +38,7 @@ var suites = []struct {
 func main() {
 	race := flag.Bool("race", false, "with the race detector")
 	only := flag.String("only", "", "run this suite alone")
-	timeout := flag.Duration("timeout", 15*time.Minute, "how long a package may take")
+	timeout := flag.Duration("timeout", 30*time.Minute, "how long a package may take")
 	flag.Parse()
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer cancel()
