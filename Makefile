@@ -32,7 +32,7 @@ test-race: parts chromium ## the same under the race detector (needs a C compile
 	@CGO_ENABLED=1 $(SUITE) -race
 
 test-e2e: parts chromium ## only what runs the whole program
-	@$(SUITE) -only whole
+	@$(SUITE) -only 'end to end'
 
 test-long: parts chromium ## everything, with 200 rounds of kill -9 and the long properties
 	@STOCKTRACE_TEST_LONG=1 $(SUITE) -timeout 6h

@@ -32,7 +32,8 @@ var suites = []struct {
 	{"tables", []string{"internal/store", "queries"}},
 	{"retailer", []string{"internal/estate"}},
 	{"pages", []string{"web"}},
-	{"whole", nil},
+	{"instance", []string{"internal/app", "internal/testenv", "cmd"}},
+	{"end to end", nil},
 }
 
 func main() {
