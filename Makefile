@@ -8,7 +8,7 @@ SUITE       := go run ./internal/testenv/suite
 ARGS        ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-race test-e2e test-long bench generate fmt lint chromium clean FORCE
+.PHONY: help build run test test-race test-e2e test-long bench bench-long generate fmt lint chromium clean FORCE
 
 help: ## this list
 	@echo "make TARGET"
@@ -37,8 +37,11 @@ test-e2e: parts chromium ## only what runs the whole program
 test-long: parts chromium ## everything, with 200 rounds of kill -9 and the long properties
 	@STOCKTRACE_TEST_LONG=1 $(SUITE) -timeout 6h
 
-bench: parts ## measure against the peer and write docs/BENCHMARKS.md
+bench: parts ## measure against the peer; ARGS=-update writes docs/BENCHMARKS.md
 	@cd bench && go run . $(ARGS)
+
+bench-long: parts ## open lifecycles at 1 M and at 10 M events
+	@cd bench && go run . -only lookup -lookup 1000000,10000000 $(ARGS)
 
 # ------------------------------------------------------------- the source
 
