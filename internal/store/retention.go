@@ -73,7 +73,11 @@ func (s *Store) setRetention(ctx context.Context, keep time.Duration) error {
 		if err := s.Exec(ctx, query, params); err != nil {
 			return err
 		}
-		s.log.LogAttrs(ctx, slog.LevelInfo, "retention set", slog.String("table", table), slog.Duration("keep", keep))
+		level := slog.LevelInfo
+		if _, set := has[table]; !set {
+			level = slog.LevelDebug // a new table gets its first
+		}
+		s.log.LogAttrs(ctx, level, "retention set", slog.String("table", table), slog.Duration("keep", keep))
 	}
 	return nil
 }

@@ -51,7 +51,11 @@ acknowledged is lost either way.`,
 			for _, line := range a.Welcome() {
 				fmt.Fprintln(p.Stdout, line)
 			}
-			return a.Wait(cmd.Context())
+			if err := a.Wait(cmd.Context()); err != nil {
+				return err
+			}
+			fmt.Fprintln(p.Stdout, "Stopped. Everything received is kept; started again, it goes on from here.")
+			return nil
 		},
 	}
 	addSettings(cmd, app.GroupInstance, app.GroupListen, app.GroupRetailer, app.GroupAlerts, app.GroupSimulate, app.GroupOutside)
