@@ -21,6 +21,9 @@ type Options struct {
 	Settings *Settings
 	Version  string
 	Log      *slog.Logger
+	// Command is what uses the data directory, told to whoever wants it too; empty
+	// means run.
+	Command string
 	// SlackAPI is another address of Slack's API, for tests.
 	SlackAPI string
 }
@@ -32,6 +35,7 @@ type App struct {
 	settings *Settings
 	version  string
 	log      *slog.Logger
+	command  string
 	slackAPI string
 
 	// What start opens, in its order. Parts a role does not need stay nil.
@@ -74,11 +78,14 @@ func New(o Options) (*App, error) {
 	if o.Settings == nil {
 		return nil, errors.New("app: Settings are needed")
 	}
+	if o.Command == "" {
+		o.Command = "run"
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	return &App{
-		settings: o.Settings, version: o.Version, log: o.Log, slackAPI: o.SlackAPI,
+		settings: o.Settings, version: o.Version, log: o.Log, command: o.Command, slackAPI: o.SlackAPI,
 		metrics: newRegistry(), fatal: make(chan error, 1),
 	}, nil
 }

@@ -37,7 +37,7 @@ func OpenData(ctx context.Context, o Options) (_ http.Handler, closeData func() 
 		return nil, nil, err
 	}
 	if s.ClickHouseDSN == "" {
-		lock, err := LockDir(s.DataDir, "command")
+		lock, err := LockDir(s.DataDir, a.command)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -8,13 +8,16 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("TEST_HOLD_LOCK"); dir != "" {
 		holdLock(dir)
 	}
-	os.Exit(m.Run())
+	// Every instance of the tests has been stopped: nothing of it may run on.
+	goleak.VerifyTestMain(m)
 }
 
 // holdLock is the other process of TestLock: it takes the lock and keeps it

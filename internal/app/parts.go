@@ -53,7 +53,7 @@ func (a *App) startRules(context.Context) error {
 func (a *App) startDirectory(ctx context.Context) error {
 	s := a.settings
 	if s.Embedded() {
-		lock, err := LockDir(s.DataDir, "run")
+		lock, err := LockDir(s.DataDir, a.command)
 		if err != nil {
 			return err
 		}

@@ -38,6 +38,8 @@ type Program struct {
 	// Zone and Now are how times are shown; nil means this machine's.
 	Zone *time.Location
 	Now  func() time.Time
+
+	command string // that runs, once it is known
 }
 
 // Main runs the command line of this process and returns its exit code. The

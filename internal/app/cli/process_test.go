@@ -134,10 +134,26 @@ func TestProgramAsAProcess(t *testing.T) {
 	}
 
 	p = startProcess(t, flags...)
-	if n := p.count(); n < 20 {
-		t.Errorf("started again it has %d lifecycles", n)
+	before := p.count()
+	if before < 20 {
+		t.Errorf("started again it has %d lifecycles", before)
 	}
-	p.interrupt()
+	for deadline = time.Now().Add(time.Minute); p.count() < before+20; {
+		if time.Now().After(deadline) {
+			t.Fatalf("started again it goes on to %d lifecycles only", p.count())
+		}
+		<-time.After(100 * time.Millisecond)
+	}
+	// Killed in the middle, what it had received and not judged is judged by who
+	// asks.
+	if err := p.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	<-p.done
+	out, err = command(t.Context(), "verify", "--data-dir", dir).CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "no difference") {
+		t.Errorf("verify of a killed instance: %v\n%s", err, out)
+	}
 }
 
 // TestStoppedWhileStarting ends the program before it is ready.

@@ -63,7 +63,7 @@ acknowledged is lost either way.`,
 }
 
 func (p *Program) options(s *app.Settings) app.Options {
-	return app.Options{Settings: s, Version: p.Version, Log: p.logger(s)}
+	return app.Options{Settings: s, Version: p.Version, Log: p.logger(s), Command: p.command}
 }
 
 func (p *Program) logger(s *app.Settings) *slog.Logger {

@@ -68,6 +68,7 @@ func (p *Program) ask(cmd *cobra.Command, f func(*client, *app.Settings, *screen
 	if err != nil {
 		return err
 	}
+	p.command = cmd.Name()
 	c, err := p.connect(cmd.Context(), s)
 	if err != nil {
 		return err
