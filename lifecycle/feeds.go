@@ -19,7 +19,10 @@ func (e *Engine) ownFacts(ctx context.Context, lease Lease) error {
 		return fmt.Errorf("read the fact log: %w", err)
 	}
 	defer reader.Close()
-	o := &factOwner{Engine: e, lease: lease, position: reader.Cursor(), progress: progressTracker{lease: lease}, written: map[string]string{}}
+	o := &factOwner{
+		Engine: e, lease: lease, position: reader.Cursor(), progress: progressTracker{lease: lease},
+		written: map[string]string{}, standing: map[int]*standstill{},
+	}
 	if err := e.Store.Known(ctx, lease.Partition, o.cold.add); err != nil {
 		return fmt.Errorf("load known facts: %w", err)
 	}
@@ -78,19 +81,82 @@ type factOwner struct {
 	position uint64
 	progress progressTracker
 
+	standing map[int]*standstill // by partition
+
 	seen   uint64    // facts when silences were last worked out
 	next   time.Time // when the next silence opens by itself
 	judged time.Time
 }
 
-// judge writes the findings about feeds that changed.
-func (o *factOwner) judge(ctx context.Context) error {
-	now := o.watermark()
-	if now.IsZero() {
-		return nil
+// standstill is a partition whose progress does not move.
+type standstill struct {
+	through time.Time
+	turns   int // of ours, each fetchWait or longer
+	finding *inventory.Finding
+	// cleared: what a former owner of the facts may have left open is gone.
+	cleared bool
+}
+
+// standstillTurns is when a partition that does not come forward is said to
+// stand still: after half a minute of our own turns, longer than any take-over.
+const standstillTurns = int(30 * time.Second / fetchWait)
+
+// halted notes how far every partition has come and returns a telemetry_gap for
+// each that stands still, closed when it goes on. While one stands nothing fires:
+// silence would be our own.
+func (o *factOwner) halted() (rows []FindingRow) {
+	progress := o.Board.Progress()
+	for p := range o.Log.Partitions() {
+		s := o.standing[p]
+		if s == nil {
+			s = &standstill{}
+			o.standing[p] = s
+		}
+		s.turns++
+		if through := progress[p].Through; !through.Equal(s.through) {
+			s.through, s.turns = through, 0
+		}
+		row := FindingRow{Partition: o.lease.Partition}
+		name, now := fmt.Sprintf("partition %d", p), o.Clock.Now()
+		id := findingID(inventory.TelemetryGap, "standstill", name)
+		switch {
+		case s.turns >= standstillTurns && s.finding == nil:
+			f := &inventory.Finding{
+				ID: id, Kind: inventory.TelemetryGap, Cause: inventory.CauseTelemetry, State: inventory.FindingOpen,
+				Severity: inventory.Critical, System: "stocktrace", FirstOccurredAt: later2(s.through, time.Unix(1, 0)), OpenedAt: now,
+				Title:    "Our own pipeline stands still",
+				Sentence: "Nobody is processing " + name + " of the log: until somebody does, nothing is called missing.",
+				Action:   "Start an engine, or look at the log of the one that owns it.",
+			}
+			f.GroupKey = inventory.GroupKey{Kind: f.Kind, Cause: f.Cause, System: f.System, Detail: "standstill"}
+			f.Group = groupID(f.GroupKey)
+			s.finding, s.cleared = f, true
+			row.Finding = *f
+		case s.turns == 0 && s.finding != nil:
+			row.Finding = *s.finding
+			row.Finding.State, row.Finding.ClosedAt, row.Finding.Resolution = inventory.FindingClosed, now, inventory.Recovered
+			s.finding = nil
+		case s.turns == 0 && !s.cleared:
+			s.cleared = true
+			row.Finding, row.Deleted = inventory.Finding{ID: id}, true
+		default:
+			continue
+		}
+		o.revision++
+		row.Version = Version{Epoch: o.lease.Epoch, Revision: o.revision}
+		rows = append(rows, row)
 	}
-	var rows []FindingRow
+	return rows
+}
+
+// judge writes the findings about feeds, and about ourselves, that changed.
+func (o *factOwner) judge(ctx context.Context) error {
+	rows := o.halted()
+	now := o.watermark()
 	o.withEvidence(func(ev *Evidence) {
+		if now.IsZero() {
+			return
+		}
 		// Working silences out walks every feed: only when something can have
 		// changed, and not more often than the facts are worth.
 		due := !o.next.IsZero() && !now.Before(o.next)
