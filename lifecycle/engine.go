@@ -27,7 +27,7 @@ type EngineOptions struct {
 	// Changed is called after each flush with what it wrote; it must not block.
 	Changed func(lifecycles, findings int)
 	// Hot is how many closed components a partition keeps in memory against late
-	// records; 20,000 unless set.
+	// records; 4,000 unless set.
 	Hot int
 }
 
@@ -53,7 +53,7 @@ const factHistory = 7 * 24 * time.Hour
 // NewEngine returns an engine; Run starts it.
 func NewEngine(o EngineOptions) *Engine {
 	if o.Hot == 0 {
-		o.Hot = 20_000
+		o.Hot = 4_000
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
