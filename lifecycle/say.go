@@ -37,7 +37,7 @@ var actions = map[inventory.Kind]string{
 }
 
 // findings turns lives into findings, worst kind first, then by opening.
-func (s *lives) findings(rules *Rules, a *assessment, l *inventory.Lifecycle) []inventory.Finding {
+func (s *lives) findings(a *assessment, l *inventory.Lifecycle) []inventory.Finding {
 	all := make([]inventory.Finding, 0, len(s.all))
 	for _, f := range s.all {
 		all = append(all, f.finding(a, l))

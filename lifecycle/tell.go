@@ -70,7 +70,13 @@ func tell(rules *Rules, c *cluster, evidence *Evidence, now time.Time) inventory
 	}
 	l.Workflow, l.RuleVersion, l.Owner = w.Name, w.Version, w.Owner
 	describe(&l, a, entries)
-	l.Findings = lives.findings(rules, a, &l)
+	l.Findings = lives.findings(a, &l)
+	for i := range l.Findings {
+		if f := &l.Findings[i]; f.State == inventory.FindingOpen && f.Owner != "" {
+			l.Owner = f.Owner // whose it is to put right
+			break
+		}
+	}
 	if lives.uncertain && now.Before(l.UpdatedAt) && (lives.next.IsZero() || l.UpdatedAt.Before(lives.next)) {
 		lives.next = l.UpdatedAt
 	}
