@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,11 +15,11 @@ import (
 
 var t0 = time.Date(2026, 11, 23, 9, 2, 0, 0, time.UTC)
 
-func saleRules(t testing.TB) *Rules {
-	t.Helper()
+func saleRules(tb testing.TB) *Rules {
+	tb.Helper()
 	w, err := BuiltinWorkflows()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return NewRules(w, nil)
 }
@@ -44,7 +45,7 @@ type said struct {
 
 func (tl *tale) say(ref string, at time.Duration, s said) {
 	var system, step string
-	fmt.Sscan(ref, &system, &step)
+	system, step, _ = strings.Cut(ref, " ")
 	tl.n++
 	if s.id == "" {
 		s.id = fmt.Sprintf("%s-%d", ref, tl.n)
@@ -111,7 +112,7 @@ func without(tl *tale, refs ...string) *tale {
 	return tl
 }
 
-func one(t testing.TB, tl *tale, now time.Duration, facts ...inventory.Fact) inventory.Lifecycle {
+func one(t *testing.T, tl *tale, now time.Duration, facts ...inventory.Fact) inventory.Lifecycle {
 	t.Helper()
 	all := Stitch(saleRules(t), tl.records, NewEvidence(facts...), t0.Add(now))
 	if len(all) != 1 {

@@ -153,8 +153,7 @@ func (s *lives) arrive(a *assessment, arrived []entry, until, now time.Time) {
 		case l.provisional || l.resolution == inventory.Recovered || l.resolution == inventory.ReplayedR:
 			// How it ended hangs on when the step happened, and that may be heard
 			// after a later step had proved that it did, or a later document first.
-			switch l.kind {
-			case inventory.MissingStep, inventory.StalledReplay, inventory.MappingUnknown:
+			if l.kind == inventory.MissingStep || l.kind == inventory.StalledReplay || l.kind == inventory.MappingUnknown {
 				_, l.resolution = closing(a, l, arrived)
 			}
 		}
@@ -214,6 +213,7 @@ func (s *lives) told(step int) bool {
 		switch l.kind {
 		case inventory.MissingStep, inventory.DeadLetter, inventory.RejectedKind, inventory.MappingUnknown, inventory.StalledReplay:
 			return true
+		default: // says nothing of the step's lateness
 		}
 	}
 	return false

@@ -91,7 +91,8 @@ func ParseWorkflow(file string, text []byte) (*inventory.Workflow, error) {
 		return nil, p.yamlError(err)
 	}
 	if f.Workflow == "" {
-		return nil, p.fail(nil, "a workflow needs a name: `workflow: sale`")
+		p.fail(nil, "a workflow needs a name: `workflow: sale`")
+		return nil, p.err
 	}
 	sum := sha256.Sum256(text)
 	w := &inventory.Workflow{
@@ -101,7 +102,8 @@ func ParseWorkflow(file string, text []byte) (*inventory.Workflow, error) {
 		ReplayDeadline: p.duration(&f.ReplayDeadline, 5*time.Minute),
 	}
 	if len(f.Steps) == 0 {
-		return nil, p.fail(nil, "a workflow needs steps")
+		p.fail(nil, "a workflow needs steps")
+		return nil, p.err
 	}
 	nodes := make([]*stepFile, len(f.Steps))
 	for i := range f.Steps {
@@ -124,7 +126,8 @@ type workflowParser struct {
 	err  error
 }
 
-func (p *workflowParser) fail(at *yaml.Node, format string, args ...any) error {
+// fail keeps the first error.
+func (p *workflowParser) fail(at *yaml.Node, format string, args ...any) {
 	if p.err == nil {
 		e := &WorkflowError{File: p.file, Detail: fmt.Sprintf(format, args...)}
 		if at != nil {
@@ -132,7 +135,6 @@ func (p *workflowParser) fail(at *yaml.Node, format string, args ...any) error {
 		}
 		p.err = e
 	}
-	return p.err
 }
 
 // yamlError turns the library's "line 3: field x not found in type …" into our

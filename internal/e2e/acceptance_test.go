@@ -43,6 +43,7 @@ func realBaskets(t *testing.T) []*estate.Basket {
 }
 
 func accept(t *testing.T, baskets []*estate.Basket, seed uint64, rough bool) {
+	t.Helper()
 	dir := t.TempDir()
 	stores := filepath.Join(dir, "stores.yaml")
 	runOK(t, "simulate", "--write-locations", stores, "--seed", fmt.Sprint(seed))
