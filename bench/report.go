@@ -99,15 +99,17 @@ func (b *bench) report(ctx context.Context) string {
 	if len(r.lookup) > 0 {
 		line("Opening one lifecycle through the API (%d of each, at random, after merges have settled), milliseconds:", lookups)
 		line("")
-		line("| events | by id p50 | p99 | by printed receipt p50 | p99 | filled in |")
-		line("|---:|---:|---:|---:|---:|---:|")
+		line("| events | by id p50 | p99 | processor | by printed receipt p50 | p99 | processor | filled in |")
+		line("|---:|---:|---:|---:|---:|---:|---:|---:|")
 		for _, o := range r.lookup {
-			line("| %d | %.1f | %.1f | %.1f | %.1f | %s |", o.Events, ms(o.ByID[0]), ms(o.ByID[1]), ms(o.ByReceipt[0]), ms(o.ByReceipt[1]), o.Filled.Round(time.Second))
+			line("| %d | %.1f | %.1f | %.1f | %.1f | %.1f | %.1f | %s |", o.Events, ms(o.ByID.P50), ms(o.ByID.P99), ms(o.ByID.Processor),
+				ms(o.ByReceipt.P50), ms(o.ByReceipt.P99), ms(o.ByReceipt.Processor), o.Filled.Round(time.Second))
 		}
-		a, z := r.lookup[0], r.lookup[len(r.lookup)-1]
-		if len(r.lookup) > 1 {
-			line("| growth %d× | %.2f | %.2f | %.2f | %.2f | |", z.Events/a.Events, ms(z.ByID[0])/ms(a.ByID[0]), ms(z.ByID[1])/ms(a.ByID[1]),
-				ms(z.ByReceipt[0])/ms(a.ByReceipt[0]), ms(z.ByReceipt[1])/ms(a.ByReceipt[1]))
+		if a, z := r.lookup[0], r.lookup[len(r.lookup)-1]; len(r.lookup) > 1 {
+			growth := func(a, z time.Duration) float64 { return float64(z) / float64(a) }
+			line("| growth over %d× | %.2f | %.2f | %.2f | %.2f | %.2f | %.2f | |", z.Events/a.Events,
+				growth(a.ByID.P50, z.ByID.P50), growth(a.ByID.P99, z.ByID.P99), growth(a.ByID.Processor, z.ByID.Processor),
+				growth(a.ByReceipt.P50, z.ByReceipt.P50), growth(a.ByReceipt.P99, z.ByReceipt.P99), growth(a.ByReceipt.Processor, z.ByReceipt.Processor))
 		}
 		line("")
 	}

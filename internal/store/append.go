@@ -37,7 +37,7 @@ type appender[T any] struct {
 	waiting []*request[T]
 	running bool // a goroutine is inserting
 	began   time.Time
-	took    time.Duration // the last insert
+	took    time.Duration // the last insert, if it was a large one
 
 	// What follows belongs to the inserting goroutine.
 	order   []*T
@@ -138,7 +138,10 @@ func (a *appender[T]) run() {
 
 		err := a.flush(batch)
 		a.mu.Lock()
-		a.took = time.Since(a.began)
+		a.took = 0
+		if rows >= manyRows {
+			a.took = time.Since(a.began)
+		}
 		a.mu.Unlock()
 		for _, r := range batch {
 			r.done <- err
@@ -146,10 +149,12 @@ func (a *appender[T]) run() {
 	}
 }
 
-// Where inserts take long there is much to insert or little to insert it with.
-// A table then spends at most one part in restParts inserting, as long as its
-// rows need not wait longer than longestPace for it.
+// Where there is much to insert, a table spends at most one part in restParts
+// inserting, as long as its rows need not wait longer than longestPace for it:
+// fewer and larger inserts cost less. Few rows are not made to wait, for
+// somebody waits for what they say.
 const (
+	manyRows    = 500
 	restParts   = 10
 	longestPace = 500 * time.Millisecond
 )

@@ -62,7 +62,8 @@ SETTINGS index_granularity = 1024, non_replicated_deduplication_window = 1000,
 
 -- Lifecycles: the newest row per (id, home partition) that is not deleted.
 -- written_at is what retention counts from: a tombstone must outlive what it
--- buries, whatever times its lifecycle names.
+-- buries, whatever times its lifecycle names. Rows are wide (detail), and opening
+-- one reads a granule of every part: granules are small.
 CREATE TABLE IF NOT EXISTS lifecycles
 (
     id             String CODEC(ZSTD(1)),
@@ -114,7 +115,7 @@ CREATE TABLE IF NOT EXISTS lifecycles
 )
 ENGINE = ReplacingMergeTree(version)
 ORDER BY (id, partition)
-SETTINGS index_granularity = 1024, non_replicated_deduplication_window = 1000,
+SETTINGS index_granularity = 128, non_replicated_deduplication_window = 1000,
     min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1,
     fsync_after_insert = 1, fsync_part_directory = 1, old_parts_lifetime = 3600;
 
