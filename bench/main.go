@@ -49,13 +49,14 @@ func main() {
 		}
 		return
 	}
-	if err := run1(); err != nil {
+	if err := measureAll(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run1() (err error) {
+// measureAll reads the flags, measures and reports.
+func measureAll() (err error) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var b bench
