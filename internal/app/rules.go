@@ -107,7 +107,7 @@ func Check(s *Settings) ([]string, error) {
 	}
 	from := func(path string) string {
 		if path == "" {
-			return "that come with stocktrace"
+			return "(built in)"
 		}
 		return "with " + path
 	}

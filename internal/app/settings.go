@@ -352,7 +352,7 @@ var settings = []Setting{
 	},
 	{
 		Name: "sales", Default: "0", Placeholder: "N", Group: GroupSimulate,
-		Usage: "stop after so many live sales; 0 goes on until stopped",
+		Usage: "stop selling after so many live sales, and end when all they owe is sent; 0 goes on until stopped",
 		set:   integer(func(s *Settings) *int { return &s.Simulation.Sales }, 0, 100_000_000),
 	},
 

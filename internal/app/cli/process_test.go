@@ -149,7 +149,7 @@ func TestProgramAsAProcess(t *testing.T) {
 	if err := p.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	<-p.done
+	_ = <-p.done // it was killed
 	out, err = command(t.Context(), "verify", "--data-dir", dir).CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "no difference") {
 		t.Errorf("verify of a killed instance: %v\n%s", err, out)

@@ -139,6 +139,12 @@ func writeLocations(s *app.Settings, name string) error {
 	return nil
 }
 
+// phases are the retailer's phases in words. What is sold owes messages later:
+// postings in batches, replays, offline stores.
+var phases = map[string]string{
+	"history": "sending the past", "live": "selling", "draining": "sold; waiting for what is due later", "done": "done",
+}
+
 // progress tells how far the retailer is: a line that renews itself in a
 // terminal, one every ten seconds elsewhere.
 func (p *Program) progress() func(estate.Stats) {
@@ -147,7 +153,7 @@ func (p *Program) progress() func(estate.Stats) {
 	phase := ""
 	return func(s estate.Stats) {
 		line := fmt.Sprintf("%s  %s  %d sales, %d events, %d acknowledged", s.Now.In(scr.zone).Format("2006-01-02 15:04:05"),
-			s.Phase, s.Sales, s.Events, s.Acked)
+			phases[s.Phase], s.Sales, s.Events, s.Acked)
 		if s.Refused > 0 {
 			line += fmt.Sprintf(", %d refused", s.Refused)
 		}
