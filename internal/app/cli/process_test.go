@@ -149,7 +149,9 @@ func TestProgramAsAProcess(t *testing.T) {
 	if err := p.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	_ = <-p.done // it was killed
+	if err := <-p.done; err == nil {
+		t.Error("killed, it ended as if it had been asked to")
+	}
 	out, err = command(t.Context(), "verify", "--data-dir", dir).CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "no difference") {
 		t.Errorf("verify of a killed instance: %v\n%s", err, out)
