@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"slices"
 	"sort"
 	"time"
 
@@ -9,19 +10,35 @@ import (
 
 // Evidence is what feeds said of how far they reach: the facts a verdict
 // depends on besides its records. The zero value knows no feed, and then
-// nothing waits for one. It is not safe for concurrent change.
+// nothing waits for one. It is not safe for concurrent use: asking for silences
+// notes what has been worked out.
 type Evidence struct {
-	feeds    map[inventory.Feed]*history
-	bySystem map[string][]inventory.Feed
+	feeds map[inventory.Feed]*history
+	about map[about][]*history
 	// Position is the newest fact taken in.
 	position uint64
 }
 
-// history is one feed's watermarks in order of receipt; through is the running
-// maximum, so that an extract repeated late takes nothing back.
+// about is what a feed tells of: a system, at one location (without padding) or,
+// where that is empty, at all of them.
+type about struct{ system, location string }
+
+// history is one feed's watermarks in order of receipt, in microseconds since
+// 1970, as facts are stored; through is the running maximum, so that an extract
+// repeated late takes nothing back.
 type history struct {
-	received []time.Time
-	through  []time.Time
+	feed     inventory.Feed
+	received []int64
+	through  []int64
+
+	// What follows from received[:settled+1], which only grows at its end: the
+	// silences that have ended, and the latest usual gaps. The last watermark's
+	// own silence opens at opens, worked out when known is set.
+	settled int
+	ended   []Silence
+	gaps    []time.Duration
+	opens   time.Time
+	known   bool
 }
 
 // NewEvidence returns evidence of the given facts.
@@ -37,30 +54,45 @@ func NewEvidence(facts ...inventory.Fact) *Evidence {
 func (e *Evidence) Add(f inventory.Fact) {
 	if e.feeds == nil {
 		e.feeds = map[inventory.Feed]*history{}
-		e.bySystem = map[string][]inventory.Feed{}
+		e.about = map[about][]*history{}
 	}
 	e.position = max(e.position, f.Position)
 	feed := f.Watermark.Feed()
 	h := e.feeds[feed]
 	if h == nil {
-		h = &history{}
+		h = &history{feed: feed}
 		e.feeds[feed] = h
-		e.bySystem[feed.System] = append(e.bySystem[feed.System], feed)
+		k := about{feed.System, ""}
+		if feed.Location != "" {
+			k.location = inventory.Unpad(feed.Location)
+		}
+		e.about[k] = append(e.about[k], h)
 	}
-	at := sort.Search(len(h.received), func(i int) bool { return h.received[i].After(f.ReceivedAt) })
-	through := f.Watermark.CompleteThrough
-	if at > 0 && h.through[at-1].After(through) {
-		through = h.through[at-1]
+	h.add(f.ReceivedAt.UnixMicro(), f.Watermark.CompleteThrough.UnixMicro())
+}
+
+func (h *history) add(received, through int64) {
+	at, heard := slices.BinarySearch(h.received, received)
+	if at > 0 {
+		through = max(through, h.through[at-1])
 	}
-	h.received = append(h.received, time.Time{})
-	h.through = append(h.through, time.Time{})
-	copy(h.received[at+1:], h.received[at:])
-	copy(h.through[at+1:], h.through[at:])
-	h.received[at], h.through[at] = f.ReceivedAt, through
-	for i := at + 1; i < len(h.through) && h.through[i].Before(through); i++ {
+	if !heard { // what came at one instant is one word, and no gap
+		if at < len(h.received) {
+			h.unsettle()
+		}
+		h.received = slices.Insert(h.received, at, received)
+		h.through = slices.Insert(h.through, at, through)
+		h.known = false
+	} else if through > h.through[at] && at < len(h.received)-1 {
+		h.unsettle()
+	}
+	for i := at; i < len(h.through) && h.through[i] < through; i++ {
 		h.through[i] = through
 	}
 }
+
+// unsettle has silences worked out anew, after something came out of order.
+func (h *history) unsettle() { h.settled, h.ended, h.gaps, h.known = 0, nil, nil, false }
 
 // Position returns the position of the newest fact taken in.
 func (e *Evidence) Position() uint64 {
@@ -70,14 +102,22 @@ func (e *Evidence) Position() uint64 {
 	return e.position
 }
 
-// Trim forgets what was received before t, keeping each feed's state at t.
+// Trim forgets what was received before t, keeping each feed's state at t, and
+// silences that had ended by then.
 func (e *Evidence) Trim(t time.Time) {
 	for _, h := range e.feeds {
-		n := sort.Search(len(h.received), func(i int) bool { return h.received[i].After(t) })
-		if n > 1 {
-			h.received = append(h.received[:0], h.received[n-1:]...)
-			h.through = append(h.through[:0], h.through[n-1:]...)
+		n := sort.Search(len(h.received), func(i int) bool { return h.received[i] > t.UnixMicro() }) - 1
+		if n <= 0 {
+			continue
 		}
+		h.received = slices.Clone(h.received[n:])
+		h.through = slices.Clone(h.through[n:])
+		if h.settled < n {
+			h.unsettle()
+			continue
+		}
+		h.settled -= n
+		h.ended = slices.DeleteFunc(h.ended, func(s Silence) bool { return s.Ended.Before(t) })
 	}
 }
 
@@ -90,23 +130,35 @@ func (e *Evidence) reach(system, location string, t time.Time) (at time.Time, ok
 	if e == nil {
 		return time.Time{}, true
 	}
-	for _, feed := range e.bySystem[system] {
-		if feed.Location != "" && inventory.Unpad(feed.Location) != inventory.Unpad(location) {
-			continue
-		}
-		h := e.feeds[feed]
-		if h.received[0].After(t) {
-			continue
-		}
-		i := sort.Search(len(h.through), func(i int) bool { return !h.through[i].Before(t) })
-		if i == len(h.through) {
-			return time.Time{}, false
-		}
-		if h.received[i].After(at) {
-			at = h.received[i]
+	// Whole microseconds that are not before t.
+	through := t.UnixMicro()
+	if time.UnixMicro(through).Before(t) {
+		through++
+	}
+	var latest int64
+	bound := false
+	places := []string{"", inventory.Unpad(location)}
+	if places[1] == "" {
+		places = places[:1]
+	}
+	for _, place := range places {
+		for _, h := range e.about[about{system, place}] {
+			if h.received[0] > t.UnixMicro() {
+				continue
+			}
+			i, _ := slices.BinarySearch(h.through, through)
+			if i == len(h.through) {
+				return time.Time{}, false
+			}
+			if !bound || h.received[i] > latest {
+				latest, bound = h.received[i], true
+			}
 		}
 	}
-	return at, true
+	if !bound {
+		return time.Time{}, true
+	}
+	return time.UnixMicro(latest).UTC(), true
 }
 
 // silenceFloor is the least silence worth saying, silenceFactor how many of a
@@ -128,41 +180,30 @@ type Silence struct {
 	Through time.Time
 }
 
-// silences returns every silence of every feed up to now, and when the next one
-// would open if nothing more arrives. Store feeds are judged in opening hours.
+// silences returns every silence of every feed that has opened by now, and when
+// the next one opens if nothing more arrives. Store feeds are judged in opening
+// hours. Only what came since it was last asked is worked out.
 func (e *Evidence) silences(locate func(string) inventory.Location, now time.Time) (all []Silence, next time.Time) {
 	if e == nil {
 		return nil, time.Time{}
 	}
-	for feed, h := range e.feeds {
-		location := inventory.Undeclared("")
-		if feed.Location != "" {
-			location = locate(feed.Location)
+	tell := func(s Silence) {
+		switch {
+		case !s.Opened.After(now):
+			all = append(all, s)
+		case next.IsZero() || s.Opened.Before(next):
+			next = s.Opened
 		}
-		var gaps []time.Duration
-		for i, at := range h.received {
-			opens := location.AfterOpen(at, tolerance(gaps))
-			last := i+1 == len(h.received)
-			if last && opens.After(now) {
-				if next.IsZero() || opens.Before(next) {
-					next = opens
-				}
-				continue
-			}
-			if last || h.received[i+1].After(opens) {
-				s := Silence{Feed: feed, Last: at, Opened: opens, Through: h.through[i]}
-				if !last {
-					s.Ended = h.received[i+1]
-				}
-				all = append(all, s)
-			}
-			if !last {
-				// A silence, or a night, is no usual gap.
-				if gap := h.received[i+1].Sub(at); !h.received[i+1].After(opens) {
-					gaps = append(gaps, gap)
-				}
-			}
+	}
+	for _, h := range e.feeds {
+		h.settle(locate)
+		for _, s := range h.ended {
+			tell(s)
 		}
+		last := len(h.received) - 1
+		tell(Silence{
+			Feed: h.feed, Last: time.UnixMicro(h.received[last]).UTC(), Opened: h.opens, Through: time.UnixMicro(h.through[last]).UTC(),
+		})
 	}
 	sort.Slice(all, func(i, j int) bool {
 		if !all[i].Opened.Equal(all[j].Opened) {
@@ -173,15 +214,44 @@ func (e *Evidence) silences(locate func(string) inventory.Location, now time.Tim
 	return all, next
 }
 
-// tolerance is how long a feed with these gaps may be silent.
-func tolerance(gaps []time.Duration) time.Duration {
-	if len(gaps) > silenceWindow {
-		gaps = gaps[len(gaps)-silenceWindow:]
+// settle works out what the watermarks since the last time say about silences.
+func (h *history) settle(locate func(string) inventory.Location) {
+	if h.known {
+		return
 	}
+	location := inventory.Undeclared("")
+	if h.feed.Location != "" {
+		location = locate(h.feed.Location)
+	}
+	last := len(h.received) - 1
+	for ; h.settled < last; h.settled++ {
+		at, then := time.UnixMicro(h.received[h.settled]).UTC(), time.UnixMicro(h.received[h.settled+1]).UTC()
+		// Opening hours only lengthen a silence's patience.
+		patience := tolerance(h.gaps)
+		if then.Sub(at) > patience {
+			if opens := location.AfterOpen(at, patience); then.After(opens) {
+				h.ended = append(h.ended, Silence{
+					Feed: h.feed, Last: at, Opened: opens, Ended: then, Through: time.UnixMicro(h.through[h.settled]).UTC(),
+				})
+				continue // a silence is no usual gap
+			}
+		}
+		if len(h.gaps) == silenceWindow {
+			h.gaps = h.gaps[:copy(h.gaps, h.gaps[1:])]
+		}
+		h.gaps = append(h.gaps, then.Sub(at))
+	}
+	h.opens = location.AfterOpen(time.UnixMicro(h.received[last]).UTC(), tolerance(h.gaps))
+	h.known = true
+}
+
+// tolerance is how long a feed with these gaps, its latest, may be silent.
+func tolerance(gaps []time.Duration) time.Duration {
 	if len(gaps) == 0 {
 		return 3 * silenceFloor // one watermark is no rhythm yet
 	}
-	sorted := append([]time.Duration(nil), gaps...)
-	sort.Slice(sorted, func(i, j int) bool { return sorted[i] < sorted[j] })
-	return max(silenceFloor, silenceFactor*sorted[len(sorted)/2])
+	var sorted [silenceWindow]time.Duration
+	n := copy(sorted[:], gaps)
+	slices.Sort(sorted[:n])
+	return max(silenceFloor, silenceFactor*sorted[n/2])
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/stocktrace/stocktrace/inventory"
@@ -21,7 +22,7 @@ func (e *Engine) ownFacts(ctx context.Context, lease Lease) error {
 	defer reader.Close()
 	o := &factOwner{
 		Engine: e, lease: lease, position: reader.Cursor(), progress: progressTracker{lease: lease},
-		written: map[string]string{}, standing: map[int]*standstill{},
+		written: map[silenceKey]written{}, standing: map[int]*standstill{},
 	}
 	if err := e.Store.Known(ctx, lease.Partition, o.cold.add); err != nil {
 		return fmt.Errorf("load known facts: %w", err)
@@ -76,7 +77,7 @@ type factOwner struct {
 	*Engine
 	lease    Lease
 	cold     coldFilter
-	written  map[string]string
+	written  map[silenceKey]written
 	revision uint64
 	position uint64
 	progress progressTracker
@@ -86,6 +87,19 @@ type factOwner struct {
 	seen   uint64    // facts when silences were last worked out
 	next   time.Time // when the next silence opens by itself
 	judged time.Time
+}
+
+// silenceKey names a silence by its feed and when that was last heard, in
+// microseconds since 1970.
+type silenceKey struct {
+	feed inventory.Feed
+	last int64
+}
+
+// written is what of a silence has been written.
+type written struct {
+	ended           bool
+	opened, through time.Time
 }
 
 // standstill is a partition whose progress does not move.
@@ -164,17 +178,26 @@ func (o *factOwner) judge(ctx context.Context) error {
 			return
 		}
 		o.seen, o.judged = o.evidenceDirty, now
-		var found []inventory.Finding
-		found, o.next = SilentFeeds(o.Rules, ev, now)
-		for i := range found {
-			f := &found[i]
-			if print := findingFingerprint(f); o.written[f.ID] != print {
-				o.written[f.ID] = print
-				o.revision++
-				rows = append(rows, FindingRow{
-					Finding: *f, Partition: o.lease.Partition, Version: Version{Epoch: o.lease.Epoch, Revision: o.revision},
-				})
+		var all []Silence
+		all, o.next = ev.silences(o.Rules.Location, now)
+		for i := range all {
+			s := &all[i]
+			// What has ended and been written does not change any more.
+			k := silenceKey{s.Feed, s.Last.UnixMicro()}
+			ended := !s.Ended.IsZero() && !s.Ended.After(now)
+			if was, said := o.written[k]; said && was.ended == ended && was.opened.Equal(s.Opened) && was.through.Equal(s.Through) {
+				continue
 			}
+			o.written[k] = written{ended, s.Opened, s.Through}
+			o.revision++
+			rows = append(rows, FindingRow{
+				Finding: silentFeed(o.Rules, s, now), Partition: o.lease.Partition,
+				Version: Version{Epoch: o.lease.Epoch, Revision: o.revision},
+			})
+		}
+		if len(o.written) > 2*len(all)+1000 {
+			oldest := now.Add(-factHistory).UnixMicro()
+			maps.DeleteFunc(o.written, func(k silenceKey, w written) bool { return w.ended && k.last < oldest })
 		}
 	})
 	if len(rows) == 0 {
@@ -192,30 +215,35 @@ func (o *factOwner) judge(ctx context.Context) error {
 // the evidence.
 func SilentFeeds(rules *Rules, ev *Evidence, now time.Time) (found []inventory.Finding, next time.Time) {
 	all, next := ev.silences(rules.Location, now)
-	for _, s := range all {
-		f := inventory.Finding{
-			ID: findingID(inventory.SourceSilent, s.Feed.String(), s.Last.UTC().Format(time.RFC3339Nano)), Kind: inventory.SourceSilent,
-			Cause: inventory.CauseSourceOutage, State: inventory.FindingOpen, Severity: severities[inventory.SourceSilent],
-			System: s.Feed.System, Location: s.Feed.Location, FirstOccurredAt: s.Last, OpenedAt: s.Opened,
-			Title: "Source silent", Action: actions[inventory.SourceSilent],
-		}
-		zone := time.UTC
-		if s.Feed.Location != "" {
-			l := rules.Location(s.Feed.Location)
-			f.Region, f.Owner, zone = l.Region, l.Owner, l.Zone
-			f.Cause = inventory.CauseStoreOffline
-		}
-		clock := clockAt(inventory.Location{Zone: zone})
-		f.Sentence = fmt.Sprintf("%s has said nothing since %s; its evidence reaches %s.", s.Feed, clock(s.Last), clock(s.Through))
-		if !s.Ended.IsZero() && !s.Ended.After(now) {
-			f.State, f.ClosedAt, f.Resolution = inventory.FindingClosed, s.Ended, inventory.Recovered
-			f.Sentence = fmt.Sprintf("%s said nothing from %s to %s.", s.Feed, clock(s.Last), clock(s.Ended))
-		}
-		f.GroupKey = inventory.GroupKey{Kind: f.Kind, Cause: f.Cause, System: f.System, Detail: s.Feed.String()}
-		f.Group = groupID(f.GroupKey)
-		found = append(found, f)
+	for i := range all {
+		found = append(found, silentFeed(rules, &all[i], now))
 	}
 	return found, next
+}
+
+// silentFeed returns a silence as the finding it is at now.
+func silentFeed(rules *Rules, s *Silence, now time.Time) inventory.Finding {
+	f := inventory.Finding{
+		ID: findingID(inventory.SourceSilent, s.Feed.String(), s.Last.UTC().Format(time.RFC3339Nano)), Kind: inventory.SourceSilent,
+		Cause: inventory.CauseSourceOutage, State: inventory.FindingOpen, Severity: severities[inventory.SourceSilent],
+		System: s.Feed.System, Location: s.Feed.Location, FirstOccurredAt: s.Last, OpenedAt: s.Opened,
+		Title: "Source silent", Action: actions[inventory.SourceSilent],
+	}
+	zone := time.UTC
+	if s.Feed.Location != "" {
+		l := rules.Location(s.Feed.Location)
+		f.Region, f.Owner, zone = l.Region, l.Owner, l.Zone
+		f.Cause = inventory.CauseStoreOffline
+	}
+	clock := clockAt(inventory.Location{Zone: zone})
+	f.Sentence = fmt.Sprintf("%s has said nothing since %s; its evidence reaches %s.", s.Feed, clock(s.Last), clock(s.Through))
+	if !s.Ended.IsZero() && !s.Ended.After(now) {
+		f.State, f.ClosedAt, f.Resolution = inventory.FindingClosed, s.Ended, inventory.Recovered
+		f.Sentence = fmt.Sprintf("%s said nothing from %s to %s.", s.Feed, clock(s.Last), clock(s.Ended))
+	}
+	f.GroupKey = inventory.GroupKey{Kind: f.Kind, Cause: f.Cause, System: f.System, Detail: s.Feed.String()}
+	f.Group = groupID(f.GroupKey)
+	return f
 }
 
 // keepPoison puts a message nobody can decode into the quarantine, with a
