@@ -30,9 +30,15 @@ type component struct {
 	judged time.Time
 	due    time.Time
 	at     int // index in the due heap, -1 outside
-	awaits []inventory.Await
+	awaits []await
 	dirty  bool
 	closed bool
+}
+
+// await is evidence a lifecycle waits for, about the location it is judged at.
+type await struct {
+	inventory.Await
+	location string
 }
 
 type storedLifecycle struct {

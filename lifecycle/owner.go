@@ -155,14 +155,16 @@ func (o *owner) take(ctx context.Context, messages []Message) ([]inventory.Recor
 	for m := range messages {
 		msg := &messages[m]
 		for i := range msg.Parcel.Records {
-			r := &msg.Parcel.Records[i]
+			// A copy: one record that stays open must not keep its whole parcel.
+			r := msg.Parcel.Records[i]
 			r.Partition, r.Position = msg.Partition, msg.Position
-			a := arrival{entry: newEntry(r), enter: true}
+			a := arrival{entry: newEntry(&r), enter: true}
 			arrivals = append(arrivals, a)
 			o.ask(asked, a.entry.keys)
 		}
 		for i := range msg.Parcel.Moves {
-			a := arrival{entry: newEntry(&msg.Parcel.Moves[i].Record), to: msg.Parcel.Moves[i].To}
+			r := msg.Parcel.Moves[i].Record
+			a := arrival{entry: newEntry(&r), to: msg.Parcel.Moves[i].To}
 			arrivals = append(arrivals, a)
 			o.ask(asked, a.entry.keys)
 			o.ask(asked, []inventory.ScopedKey{a.to})
@@ -308,8 +310,9 @@ func (o *owner) load(ctx context.Context, roots map[inventory.ScopedKey]inventor
 	entries := make([]entry, len(records))
 	unknown := map[inventory.ScopedKey]bool{}
 	for i := range records {
-		records[i].Raw = nil
-		entries[i] = newEntry(&records[i])
+		r := records[i]
+		r.Raw = nil
+		entries[i] = newEntry(&r)
 		o.ask(unknown, entries[i].keys)
 	}
 	if len(unknown) > 0 {
@@ -396,9 +399,8 @@ func (o *owner) fire(now time.Time) {
 				delete(o.waiting, c) // merged into another, or moved away
 				continue
 			}
-			location := c.entries[0].Event.Location
 			for _, a := range c.awaits {
-				if _, ok := ev.reach(a.System, location, a.Through); ok {
+				if _, ok := ev.reach(a.System, a.location, a.Through); ok {
 					o.touch(c)
 					break
 				}
@@ -542,11 +544,14 @@ func (o *owner) judge(rows []Row, findings []FindingRow, c *component, now time.
 		live[l.ID] = true
 		if l.State == inventory.StateOpen {
 			c.closed = false
+			// Beyond its horizon nobody waits any more.
+			for _, a := range l.Awaits {
+				c.awaits = append(c.awaits, await{a, l.Location})
+			}
 		}
 		if !l.NextAt.IsZero() && (due.IsZero() || l.NextAt.Before(due)) {
 			due = l.NextAt
 		}
-		c.awaits = append(c.awaits, l.Awaits...)
 		before, had := c.lifecycles[l.ID]
 		if !had {
 			before.keys = map[inventory.Key]bool{}
