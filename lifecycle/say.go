@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/stocktrace/stocktrace/inventory"
 )
@@ -189,7 +191,7 @@ func (f *life) sentence(a *assessment, l *inventory.Lifecycle, out *inventory.Fi
 		ok := a.steps[f.step].ok
 		return fmt.Sprintf("%s at %s, %s after it was due.", step, clock(ok.Event.Time), span(ok.Event.Time.Sub(f.since)))
 	case inventory.DuplicatePosting:
-		return fmt.Sprintf("Posted twice: ERP is %s too low.%s", differences(f.lines), f.ending(clock))
+		return fmt.Sprintf("Posted twice: ERP is %s.%s", differences(f.lines), f.ending(clock))
 	case inventory.QuantityMismatch:
 		parts := make([]string, 0, len(f.lines))
 		for _, line := range f.lines {
@@ -227,6 +229,18 @@ func (f *life) ending(clock func(time.Time) string) string {
 	case inventory.Recovered:
 		return " It came at " + clock(f.closed) + "."
 	case inventory.Disproved:
+		// Not missing but something worse, which has a finding of its own.
+		if f.kind == inventory.MissingStep && f.closedBy != nil && f.closedBy.step == f.step {
+			switch f.closedBy.outcome {
+			case inventory.DeadLettered:
+				return " Disproved at " + clock(f.closed) + ": it was dead-lettered."
+			case inventory.Rejected, inventory.Discarded:
+				return " Disproved at " + clock(f.closed) + ": it was rejected."
+			case inventory.Failed:
+				return " Disproved at " + clock(f.closed) + ": it failed for want of a mapping."
+			default: // it had happened
+			}
+		}
 		return " Disproved at " + clock(f.closed) + ": it had happened, we heard late."
 	case inventory.ReplayedR:
 		return " Replayed; it landed at " + clock(f.closed) + "."
@@ -345,20 +359,35 @@ func because(e *inventory.Error) string {
 	return ": " + what
 }
 
+// differences says by how much the ledger's stock is off: a sale posted twice
+// leaves it too low, a return posted twice too high.
 func differences(lines []inventory.LineState) string {
-	units := map[string]inventory.Decimal{}
+	low, high := map[string]inventory.Decimal{}, map[string]inventory.Decimal{}
 	for _, l := range lines {
-		units[l.UOM] = units[l.UOM].Add(l.Posted.Sub(l.Owed))
+		side, diff := high, l.Posted.Sub(l.Owed)
+		if diff.Sign() < 0 {
+			side = low
+		}
+		side[l.UOM] = side[l.UOM].Add(diff)
 	}
-	var parts []string
-	for _, q := range quantities(units) {
-		if q.UOM == "EA" {
-			parts = append(parts, q.Quantity.String())
-		} else {
-			parts = append(parts, q.Quantity.String()+" "+q.UOM)
+	var sides []string
+	for _, side := range []struct {
+		units map[string]inventory.Decimal
+		word  string
+	}{{low, " too low"}, {high, " too high"}} {
+		var parts []string
+		for _, q := range quantities(side.units) {
+			if q.UOM == "EA" {
+				parts = append(parts, q.Quantity.String())
+			} else {
+				parts = append(parts, q.Quantity.String()+" "+q.UOM)
+			}
+		}
+		if len(parts) > 0 {
+			sides = append(sides, some(parts, 3)+side.word)
 		}
 	}
-	return some(parts, 3)
+	return strings.Join(sides, " and ")
 }
 
 // some lists the first few and counts the rest.
@@ -370,10 +399,11 @@ func some(parts []string, most int) string {
 }
 
 func lowerFirst(s string) string {
-	if len(s) > 1 && s[1] >= 'A' && s[1] <= 'Z' {
+	_, n := utf8.DecodeRuneInString(s)
+	if second, _ := utf8.DecodeRuneInString(s[n:]); unicode.IsUpper(second) {
 		return s // an abbreviation
 	}
-	return strings.ToLower(s[:min(1, len(s))]) + s[min(1, len(s)):]
+	return strings.ToLower(s[:n]) + s[n:]
 }
 
 func quote(s string) string { return "“" + s + "”" }

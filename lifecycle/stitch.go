@@ -277,6 +277,11 @@ func canonicalOf(keys []inventory.ScopedKey, owners map[inventory.ScopedKey]int,
 	return inventory.ScopedKey{Name: inventory.KeyRecord, Value: least}
 }
 
+// collisionEvidence is how many records a collision names: enough to look at. A
+// number that a faulty sender puts into every sale would otherwise have each of
+// a thousand findings name a thousand records, and change with each of them.
+const collisionEvidence = 20
+
 // collide says since when key k has been claimed by members and by others.
 func collide(k inventory.ScopedKey, members []int, entries []entry, inForce [][]inventory.ScopedKey) (collision, bool) {
 	var mine, others time.Time
@@ -293,7 +298,9 @@ func collide(k inventory.ScopedKey, members []int, entries []entry, inForce [][]
 			if others.IsZero() {
 				others = entries[i].ReceivedAt
 			}
-			c.with = append(c.with, entries[i].ID)
+			if len(c.with) < collisionEvidence {
+				c.with = append(c.with, entries[i].ID)
+			}
 		}
 	}
 	c.since = mine
