@@ -235,7 +235,7 @@ func silentFeed(rules *Rules, s *Silence, now time.Time) inventory.Finding {
 		f.Region, f.Owner, zone = l.Region, l.Owner, l.Zone
 		f.Cause = inventory.CauseStoreOffline
 	}
-	clock := clockAt(inventory.Location{Zone: zone})
+	clock := clockAt(inventory.Location{Zone: zone}, s.Last)
 	f.Sentence = fmt.Sprintf("%s has said nothing since %s; its evidence reaches %s.", s.Feed, clock(s.Last), clock(s.Through))
 	if !s.Ended.IsZero() && !s.Ended.After(now) {
 		f.State, f.ClosedAt, f.Resolution = inventory.FindingClosed, s.Ended, inventory.Recovered

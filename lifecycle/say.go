@@ -175,7 +175,7 @@ func (f *life) title(a *assessment) string {
 }
 
 func (f *life) sentence(a *assessment, l *inventory.Lifecycle, out *inventory.Finding) string {
-	clock := clockAt(a.location)
+	clock := clockAt(a.location, l.StartedAt)
 	step := ""
 	if f.step >= 0 {
 		step = a.workflow.Steps[f.step].Title
@@ -254,7 +254,7 @@ func (f *life) ending(clock func(time.Time) string) string {
 // sentence says where the lifecycle stands in one sentence: what, since when,
 // why.
 func sentence(l *inventory.Lifecycle, a *assessment) string {
-	clock := clockAt(a.location)
+	clock := clockAt(a.location, l.StartedAt)
 	begin := "Not seen at the register"
 	if a.anchor != nil {
 		begin = "Sold " + clock(a.anchor.Event.Time)
@@ -316,13 +316,21 @@ func sentence(l *inventory.Lifecycle, a *assessment) string {
 	}
 }
 
-// clockAt writes times as the store's people read them.
-func clockAt(location inventory.Location) func(time.Time) string {
+// clockAt writes times as the location's people read them, with the day where
+// it is another than that of the given time: a batch is due tomorrow.
+func clockAt(location inventory.Location, today time.Time) func(time.Time) string {
 	zone := location.Zone
 	if zone == nil {
 		zone = time.UTC
 	}
-	return func(t time.Time) string { return t.In(zone).Format("15:04") }
+	day := today.In(zone).Format(time.DateOnly)
+	return func(t time.Time) string {
+		t = t.In(zone)
+		if t.Format(time.DateOnly) == day {
+			return t.Format("15:04")
+		}
+		return t.Format("2 Jan 15:04")
+	}
 }
 
 // span writes a duration in its two largest units.

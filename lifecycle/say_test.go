@@ -27,6 +27,17 @@ func TestDifferences(t *testing.T) {
 	}
 }
 
+func TestClockNamesAnotherDay(t *testing.T) {
+	sold := time.Date(2026, 11, 23, 10, 2, 0, 0, time.UTC)
+	clock := clockAt(inventory.Location{Zone: time.UTC}, sold)
+	if have := clock(sold); have != "10:02" {
+		t.Errorf("the same day: %q", have)
+	}
+	if have := clock(sold.Add(26 * time.Hour)); have != "24 Nov 12:02" {
+		t.Errorf("the next day: %q", have)
+	}
+}
+
 func TestLowerFirst(t *testing.T) {
 	for in, want := range map[string]string{"": "", "X": "x", "Sold": "sold", "ERP posted": "ERP posted", "Übernommen": "übernommen"} {
 		if have := lowerFirst(in); have != want {
