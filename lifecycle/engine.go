@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"runtime/debug"
 	"sync"
@@ -38,7 +39,8 @@ type Engine struct {
 
 	mu            sync.Mutex
 	evidence      *Evidence
-	known         map[string]struct{} // record ids of facts taken in
+	known         map[uint64]struct{} // record ids of facts taken in, hashed: a week has a million
+	seed          maphash.Seed
 	factsThrough  time.Time
 	low           time.Time // the highest low watermark seen
 	evidenceDirty uint64    // counts facts, so that owners notice new ones
@@ -62,7 +64,7 @@ func NewEngine(o EngineOptions) *Engine {
 		o.Changed = func(int, int) {}
 	}
 	return &Engine{
-		EngineOptions: o, evidence: NewEvidence(), known: map[string]struct{}{}, ready: make(chan struct{}),
+		EngineOptions: o, evidence: NewEvidence(), known: map[uint64]struct{}{}, seed: maphash.MakeSeed(), ready: make(chan struct{}),
 	}
 }
 
@@ -92,10 +94,11 @@ func (e *Engine) Run(ctx context.Context) error {
 func (e *Engine) takeFact(f inventory.Fact) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if _, again := e.known[f.RecordID]; again {
+	id := maphash.String(e.seed, f.RecordID)
+	if _, again := e.known[id]; again {
 		return
 	}
-	e.known[f.RecordID] = struct{}{}
+	e.known[id] = struct{}{}
 	e.evidence.Add(f)
 	e.evidenceDirty++
 	if e.evidenceDirty%10_000 == 0 {

@@ -111,3 +111,16 @@ func BenchmarkSilences(b *testing.B) {
 		e.silences(locate, at)
 	}
 }
+
+// TestFactOnce: a watermark delivered twice is heard once, when it first came.
+func TestFactOnce(t *testing.T) {
+	e := NewEngine(EngineOptions{})
+	for i, id := range []string{"a", "b", "a"} {
+		f := spoke("erp", "", t0.Add(time.Duration(i)*time.Minute))
+		f.RecordID = id
+		e.takeFact(f)
+	}
+	if h := e.evidence.feeds[inventory.Feed{System: "erp"}]; len(h.received) != 2 || e.evidenceDirty != 2 {
+		t.Fatalf("heard %d times, counted %d, want 2", len(h.received), e.evidenceDirty)
+	}
+}
