@@ -350,7 +350,7 @@ func running(t *testing.T, conn driver.Conn, n uint64) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d statements did not come to run", n)
 		}
-		time.Sleep(5 * time.Millisecond) // between two questions
+		<-time.After(5 * time.Millisecond) // between two questions
 	}
 }
 
