@@ -163,15 +163,6 @@ type BindingRow struct {
 	Version   Version
 }
 
-// Batch is one flush. The store writes its parts in this order, each durable
-// before the next: records, bindings, lifecycles, findings.
-type Batch struct {
-	Records    []inventory.Record
-	Bindings   []BindingRow
-	Lifecycles []Row
-	Findings   []FindingRow
-}
-
 // Component is what the store remembers of a component at its home.
 type Component struct {
 	Root inventory.ScopedKey
@@ -189,11 +180,12 @@ type StoredLifecycle struct {
 	ComputedAt time.Time
 }
 
-// Store is the memory behind the engine. Every read sees what Write returned
-// for; every method may be called from several goroutines.
+// Store is the memory behind the engine. Every read sees what a write has
+// returned for; every method may be called from several goroutines.
 type Store interface {
-	// WriteRecords and Write are each durable when they return nil. Both may be
-	// repeated with the same content after an error or a crash.
+	// Each write is durable when it returns nil, and may be repeated with the same
+	// content after an error or a crash. The engine calls them in the order that
+	// makes a crash between any two harmless (see docs/ARCHITECTURE.md).
 	WriteRecords(ctx context.Context, records []inventory.Record) error
 	WriteBindings(ctx context.Context, rows []BindingRow) error
 	WriteLifecycles(ctx context.Context, rows []Row) error

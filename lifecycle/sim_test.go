@@ -275,8 +275,6 @@ func (w *world) OpenComponents(_ context.Context, p int, yield func(inventory.Sc
 	return nil
 }
 
-func (w *world) StoredFacts() []inventory.Fact { return w.facts }
-
 // simStore gives world the one method whose name it needs twice.
 type simStore struct{ *world }
 
