@@ -5,46 +5,109 @@ import "time"
 // Kind is what is wrong.
 type Kind string
 
-// Finding kinds this build can raise. The contract lists more; they come with
-// their rules.
+// Finding kinds of the contract.
 const (
-	MissingStep       Kind = "missing_step"
-	LateStep          Kind = "late_step"
-	DuplicateDelivery Kind = "duplicate_delivery"
-	DuplicatePosting  Kind = "duplicate_posting"
-	KeyCollision      Kind = "key_collision"
-	QuantityMismatch  Kind = "quantity_mismatch"
-	MappingUnknown    Kind = "mapping_unknown"
-	DeadLetter        Kind = "dead_lettered"
-	RejectedKind      Kind = "rejected"
-	StalledReplay     Kind = "stalled_replay"
-	SourceSilent      Kind = "source_silent"
-	TelemetryGap      Kind = "telemetry_gap"
+	MissingStep           Kind = "missing_step"
+	LateStep              Kind = "late_step"
+	Stall                 Kind = "stalled"
+	StalledReplay         Kind = "stalled_replay"
+	DeadLetter            Kind = "dead_lettered"
+	RejectedKind          Kind = "rejected"
+	HeldKind              Kind = "held"
+	DiscardedKind         Kind = "discarded"
+	PartialPost           Kind = "partial_post"
+	RunMissed             Kind = "run_missed"
+	DuplicateDelivery     Kind = "duplicate_delivery"
+	DuplicatePosting      Kind = "duplicate_posting"
+	DoubleIssue           Kind = "double_issue"
+	SuspectDuplicate      Kind = "suspect_duplicate"
+	KeyCollision          Kind = "key_collision"
+	RetryLoop             Kind = "retry_loop"
+	OutOfOrder            Kind = "out_of_order"
+	StaleOverwrite        Kind = "stale_overwrite"
+	MappingUnknown        Kind = "mapping_unknown"
+	MappingConflict       Kind = "mapping_conflict"
+	UOMMismatch           Kind = "uom_mismatch"
+	QuantityMismatch      Kind = "quantity_mismatch"
+	WrongSign             Kind = "wrong_sign"
+	PriceMismatch         Kind = "price_or_value_mismatch"
+	LocationMismatch      Kind = "location_mismatch"
+	StatusMismatch        Kind = "status_mismatch"
+	IdentityDrift         Kind = "identity_drift"
+	NotInAssortment       Kind = "not_in_assortment"
+	DateShift             Kind = "date_shift"
+	ClockSkew             Kind = "clock_skew"
+	PhantomStock          Kind = "phantom_stock"
+	TransitNotCleared     Kind = "transit_not_cleared"
+	ShortReceipt          Kind = "short_receipt"
+	OverReceipt           Kind = "over_receipt"
+	UnexpectedReceipt     Kind = "unexpected_receipt"
+	OverRelease           Kind = "over_release"
+	ReservationUnbalanced Kind = "reservation_unbalanced"
+	Oversold              Kind = "oversold"
+	NegativeOnHand        Kind = "negative_on_hand"
+	UnapprovedAdjustment  Kind = "unapproved_adjustment"
+	SelfApproved          Kind = "self_approved"
+	ToleranceExceeded     Kind = "tolerance_exceeded"
+	OfflineConflict       Kind = "offline_conflict"
+	RecurringVariance     Kind = "recurring_variance"
+	ReturnNotPosted       Kind = "return_not_posted"
+	AggregationGap        Kind = "aggregation_gap"
+	ControlTotalMismatch  Kind = "control_total_mismatch"
+	SnapshotStale         Kind = "snapshot_stale"
+	SequenceGap           Kind = "sequence_gap"
+	SourceSilent          Kind = "source_silent"
+	TelemetryGap          Kind = "telemetry_gap"
 )
 
-// Kinds lists every kind this build can raise, worst first: of two that apply
-// to one lifecycle, the earlier one leads its sentence.
+// Kinds lists every kind of the contract, worst first: of two that apply to one
+// lifecycle, the earlier one leads its sentence.
 var Kinds = []Kind{
-	KeyCollision, DuplicatePosting, QuantityMismatch, StalledReplay, DeadLetter, RejectedKind,
-	MappingUnknown, MissingStep, LateStep, SourceSilent, TelemetryGap, DuplicateDelivery,
+	KeyCollision, DuplicatePosting, DoubleIssue, WrongSign, UOMMismatch, QuantityMismatch, LocationMismatch, StatusMismatch,
+	OverRelease, OverReceipt, UnexpectedReceipt, ShortReceipt, TransitNotCleared, ReservationUnbalanced,
+	Oversold, NegativeOnHand, PhantomStock, StaleOverwrite, AggregationGap, ControlTotalMismatch, SequenceGap,
+	StalledReplay, DeadLetter, RejectedKind, DiscardedKind, HeldKind, Stall, PartialPost,
+	MappingUnknown, NotInAssortment, MappingConflict, MissingStep, ReturnNotPosted, RunMissed,
+	UnapprovedAdjustment, SelfApproved, ToleranceExceeded, OfflineConflict, RecurringVariance, SnapshotStale,
+	PriceMismatch, DateShift, LateStep, RetryLoop, SuspectDuplicate, IdentityDrift, OutOfOrder, ClockSkew,
+	SourceSilent, TelemetryGap, DuplicateDelivery,
 }
 
 // Cause is why, as far as the evidence says.
 type Cause string
 
-// Causes of the contract that this build assigns.
+// Causes of the contract.
 const (
 	CauseStoreOffline        Cause = "store_offline"
+	CauseRegisterFault       Cause = "register_fault"
 	CauseSourceOutage        Cause = "source_outage"
 	CauseMappingDefect       Cause = "mapping_defect"
+	CauseMasterData          Cause = "master_data_missing"
 	CauseDownstreamDelay     Cause = "downstream_delay"
+	CauseRunMissed           Cause = "run_missed"
+	CausePeriodClosed        Cause = "posting_period_closed"
+	CauseERPLock             Cause = "erp_lock"
+	CauseAuditHold           Cause = "audit_hold"
+	CauseDeficit             Cause = "deficit_of_stock"
 	CauseSenderValidation    Cause = "sender_validation"
 	CauseIntegrationFault    Cause = "integration_fault"
 	CauseQueueStopped        Cause = "queue_stopped"
+	CauseCredentials         Cause = "credentials"
+	CauseConfiguration       Cause = "configuration_change"
 	CauseDuplicateSubmission Cause = "duplicate_submission"
+	CauseManualAdjustment    Cause = "manual_adjustment"
+	CauseManualDiscard       Cause = "manual_discard"
 	CauseTelemetry           Cause = "telemetry"
 	CauseUnknown             Cause = "unknown"
 )
+
+// Causes lists them in the contract's order.
+var Causes = []Cause{
+	CauseStoreOffline, CauseRegisterFault, CauseSourceOutage, CauseMappingDefect, CauseMasterData, CauseDownstreamDelay,
+	CauseRunMissed, CausePeriodClosed, CauseERPLock, CauseAuditHold, CauseDeficit, CauseSenderValidation,
+	CauseIntegrationFault, CauseQueueStopped, CauseCredentials, CauseConfiguration, CauseDuplicateSubmission,
+	CauseManualAdjustment, CauseManualDiscard, CauseTelemetry, CauseUnknown,
+}
 
 // Severity orders findings for people: critical pages, warning asks, info tells.
 type Severity string

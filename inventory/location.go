@@ -29,6 +29,15 @@ type Location struct {
 // exclusive; To may exceed 24 h where a store trades past midnight.
 type Span struct{ From, To int }
 
+// Pack says that one UOM of an item holds so many of another unit: a case of 12
+// pieces. Without one a pack cannot be converted; it is never 1.
+type Pack struct {
+	Item  string
+	UOM   string
+	Holds Decimal
+	Of    string // the unit it holds; empty means pieces
+}
+
 // Undeclared returns what is assumed of a location nobody declared.
 func Undeclared(id string) Location {
 	return Location{ID: id, Zone: time.UTC, Posting: PostingRealtime}

@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -22,6 +23,9 @@ type condition struct {
 	about   []string // record ids
 	lines   []inventory.LineState
 	key     inventory.ScopedKey
+	say     string // an invariant's sentence
+	tries   int
+	at      *entry // whose times it is about
 }
 
 // standing is how a step stands after some arrivals.
@@ -35,8 +39,10 @@ type standing struct {
 	rejected *entry
 	failed   *entry // the latest failure, by attempt and time
 	replay   *entry // the latest replay request
-	held     *entry
-	proven   bool // not seen, but a later hop succeeded
+	waiting  *entry // the latest word that it is held, pending or tried again
+	reversed *entry // the first reversal, by its own clock
+	tries    int    // the highest attempt heard of
+	proven   bool   // not seen, but a later hop succeeded
 	provenAt time.Time
 	late     bool
 }
@@ -46,13 +52,15 @@ func (s *standing) done() bool { return s.ok != nil || s.proven }
 
 // assessment is what holds after some arrivals.
 type assessment struct {
-	workflow *inventory.Workflow
-	steps    []standing
-	anchor   *entry
-	location inventory.Location
-	owes     bool // its lines move stock, net
-	control  bool // training, cancelled, suspended: owes nothing at all
-	ledger   ledger
+	rules     *Rules
+	workflow  *inventory.Workflow
+	steps     []standing
+	anchor    *entry
+	location  inventory.Location
+	owes      bool // its lines move stock, net
+	control   bool // training, cancelled, suspended: owes nothing at all
+	withdrawn bool // reversed where it began, before anything was booked
+	ledger    ledger
 
 	conditions []condition
 	awaits     []inventory.Await
@@ -82,15 +90,16 @@ func unmapped(e *inventory.Error) bool {
 // assess says what holds of a lifecycle's entries, in order of arrival, judged
 // by these alone. newest is when the last of them arrived.
 func assess(rules *Rules, w *inventory.Workflow, c *cluster, entries []entry, evidence *Evidence) *assessment {
-	a := &assessment{workflow: w, steps: make([]standing, len(w.Steps))}
+	a := &assessment{rules: rules, workflow: w, steps: make([]standing, len(w.Steps))}
 	newest := entries[len(entries)-1].ReceivedAt
 	for i := range entries {
 		if e := &entries[i]; e.step >= 0 {
 			a.steps[e.step].hear(e)
 		}
 	}
-	if i := stepIndex(w, w.Anchor); i >= 0 {
+	if i := w.IndexOf(w.Anchor); i >= 0 {
 		a.anchor = a.steps[i].ok
+		a.withdrawn = a.steps[i].reversed != nil && !a.booked()
 	}
 	a.location = rules.Location(locationOf(a.anchor, entries))
 	if a.anchor != nil {
@@ -102,17 +111,40 @@ func assess(rules *Rules, w *inventory.Workflow, c *cluster, entries []entry, ev
 	a.judge(newest, evidence)
 	a.judgeDuplicates(entries)
 	a.judgeCollisions(c, entries)
-	a.judgePostings(entries, newest, evidence)
+	a.judgeBalances(entries, newest, evidence)
+	a.judgeInvariants()
+	a.judgeOrder(newest)
+	a.judgeTries()
+	a.judgeTimes(entries)
+	a.judgeNames(entries)
 	return a
 }
 
-func stepIndex(w *inventory.Workflow, ref inventory.StepRef) int {
-	for i := range w.Steps {
-		if w.Steps[i].StepRef == ref {
-			return i
+// booked reports whether a step that some balance is booked by has happened.
+func (a *assessment) booked() bool {
+	for _, b := range a.workflow.Balances {
+		for _, ref := range b.By {
+			if i := a.workflow.IndexOf(ref); i >= 0 && a.steps[i].ok != nil {
+				return true
+			}
 		}
 	}
-	return -1
+	return false
+}
+
+// anchorEvent is the anchor's event, nil while it has not been heard.
+func (a *assessment) anchorEvent() *inventory.Event {
+	if a.anchor == nil {
+		return nil
+	}
+	return &a.anchor.Event
+}
+
+// ask asks a condition about the transaction. What cannot be told concludes
+// nothing: neither that something is owed, nor that something is wrong.
+func (a *assessment) ask(x *inventory.Expression, e *inventory.Event) (yes, told bool) {
+	yes, err := x.Holds(inventory.Situation{Event: e, Anchor: a.anchorEvent(), Location: a.location})
+	return yes, err == nil
 }
 
 // locationOf is the anchor's location, else that of the earliest event.
@@ -179,9 +211,16 @@ func (s *standing) hear(e *entry) {
 		if s.replay == nil || later(e, s.replay) {
 			s.replay = e
 		}
-	case e.outcome == inventory.Held:
-		s.held = e
+	case e.outcome == inventory.Held || e.outcome == inventory.Pending || e.outcome == inventory.Retrying:
+		if s.waiting == nil || later(e, s.waiting) {
+			s.waiting = e
+		}
+	case e.outcome == inventory.Reversed:
+		if s.reversed == nil || before(e, s.reversed) {
+			s.reversed = e
+		}
 	}
+	s.tries = max(s.tries, e.Event.EffectiveAttempt())
 }
 
 // controlTransaction reports whether a till transaction explains a number and
@@ -224,22 +263,54 @@ func owesStock(e *inventory.Event) bool {
 func (a *assessment) expect() {
 	for i := range a.steps {
 		s, step := &a.steps[i], &a.workflow.Steps[i]
-		s.expected = step.Required && !a.control
+		s.expected = step.Required && !a.control && !(a.withdrawn && s.ok == nil)
 		if step.OnlyStock && a.anchor != nil && !a.owes {
 			s.expected = false
 		}
-		if a.anchor == nil {
+		if s.expected && step.When != nil {
+			yes, told := a.ask(step.When, a.anchorEvent())
+			s.expected = yes && told
+		}
+		from, ok := a.countsFrom(step)
+		if !ok {
 			continue
 		}
-		if d, ok := step.DeadlineFor(a.location.Posting); ok {
-			if step.Clock == inventory.StoreHours {
-				s.due = a.location.AfterOpen(a.anchor.Event.Time, d)
-			} else {
-				s.due = a.anchor.Event.Time.Add(d)
-			}
-			s.late = s.expected && s.ok != nil && s.ok.Event.Time.After(s.due)
+		d, ok := step.DeadlineFor(a.location.Posting)
+		if !ok {
+			continue
 		}
+		switch step.Clock {
+		case inventory.StoreHours:
+			s.due = a.location.AfterOpen(from, d)
+		case inventory.Schedule:
+			s.due = a.workflow.RunOf(step.Run).Next(from, a.location.Zone).Add(d)
+		default:
+			s.due = from.Add(d)
+		}
+		s.late = s.expected && s.ok != nil && s.ok.Event.Time.After(s.due)
 	}
+}
+
+// countsFrom is the instant a step's deadline counts from: when the step it
+// names happened, else the anchor. A clock that runs ahead of ours cannot be
+// believed, so that deadlines then run from receipt (domain rule 24).
+func (a *assessment) countsFrom(step *inventory.Step) (time.Time, bool) {
+	switch e := a.since(step); {
+	case e == nil:
+		return time.Time{}, false
+	case ahead(e):
+		return e.ReceivedAt, true
+	default:
+		return e.Event.Time, true
+	}
+}
+
+// since is the event a step's deadline counts from, nil while it is not heard.
+func (a *assessment) since(step *inventory.Step) *entry {
+	if step.Since.IsZero() || step.Since == a.workflow.Anchor {
+		return a.anchor
+	}
+	return a.steps[a.workflow.IndexOf(step.Since)].ok
 }
 
 // prove marks steps nobody reported whose successors succeeded: the goods went
@@ -247,8 +318,8 @@ func (a *assessment) expect() {
 func (a *assessment) prove() {
 	for i := range a.steps {
 		s := &a.steps[i]
-		if s.ok == nil {
-			continue
+		if s.ok == nil || a.workflow.Steps[i].Early != "" {
+			continue // what can happen too early proves nothing
 		}
 		a.eachBefore(i, func(j int) {
 			u := &a.steps[j]
@@ -266,7 +337,7 @@ func (a *assessment) prove() {
 // Workflows are validated to have no cycle.
 func (a *assessment) eachBefore(i int, yield func(j int)) {
 	for _, ref := range a.workflow.Steps[i].After {
-		if j := stepIndex(a.workflow, ref); j >= 0 {
+		if j := a.workflow.IndexOf(ref); j >= 0 {
 			yield(j)
 			a.eachBefore(j, yield)
 		}
@@ -308,19 +379,11 @@ func (a *assessment) judge(newest time.Time, evidence *Evidence) {
 			a.judgeGap(i, newest, evidence)
 			continue
 		}
-		if s.dead != nil && !unmapped(s.dead.Event.Error) {
+		if e := s.refusal(); e != nil {
+			kind, cause := refused(e)
 			a.raise(condition{
-				id: findingID(inventory.DeadLetter, step.String(), s.dead.name()), kind: inventory.DeadLetter, step: i,
-				opens: s.dead.ReceivedAt, since: s.dead.Event.Time, err: s.dead.Event.Error,
-				cause: inventory.CauseIntegrationFault, about: []string{s.dead.ID},
-			})
-			continue
-		}
-		if s.rejected != nil && !unmapped(s.rejected.Event.Error) {
-			a.raise(condition{
-				id: findingID(inventory.RejectedKind, step.String(), s.rejected.name()), kind: inventory.RejectedKind, step: i,
-				opens: s.rejected.ReceivedAt, since: s.rejected.Event.Time, err: s.rejected.Event.Error,
-				cause: inventory.CauseSenderValidation, about: []string{s.rejected.ID},
+				id: findingID(kind, step.String(), e.name()), kind: kind, step: i, opens: e.ReceivedAt, since: e.Event.Time,
+				err: e.Event.Error, cause: causeOf(e.Event.Error, cause), about: []string{e.ID},
 			})
 			continue
 		}
@@ -351,16 +414,72 @@ func (a *assessment) judge(newest time.Time, evidence *Evidence) {
 		if !ok {
 			continue
 		}
+		lead := a.since(step)
 		c := condition{
-			id: findingID(inventory.MissingStep, step.String(), a.subject(nil)), kind: inventory.MissingStep, step: i,
-			opens: opens, since: s.due, cause: inventory.CauseUnknown, about: []string{a.anchor.ID},
+			id: findingID(step.Raises, step.String(), a.subject(lead)), kind: step.Raises, step: i,
+			opens: opens, since: s.due, cause: inventory.CauseUnknown, about: []string{lead.ID},
 		}
-		if s.failed != nil {
-			c.err, c.cause = s.failed.Event.Error, inventory.CauseIntegrationFault
-			c.about = append(c.about, s.failed.ID)
+		switch e := s.stuck(); {
+		case e == nil:
+		case e.outcome == inventory.Held:
+			c.kind, c.cause = inventory.HeldKind, inventory.CauseAuditHold
+		case e.outcome == inventory.Failed && !locked(e.Event.Error):
+			c.cause = inventory.CauseIntegrationFault
+		default:
+			c.kind = inventory.Stall
+		}
+		if e := s.stuck(); e != nil {
+			c.id = findingID(c.kind, step.String(), a.subject(lead))
+			c.err, c.cause = e.Event.Error, causeOf(e.Event.Error, c.cause)
+			c.about = append(c.about, e.ID)
+			if c.kind != step.Raises {
+				c.since = e.Event.Time
+			}
 		}
 		a.raise(c)
 	}
+}
+
+// refusal is the word that a hop will not do the step by itself any more, the
+// gravest first; nil where there is none, or where it is for want of a mapping,
+// which is a finding of its own.
+func (s *standing) refusal() *entry {
+	for _, e := range []*entry{s.dead, s.rejected} {
+		if e != nil && !unmapped(e.Event.Error) {
+			return e
+		}
+	}
+	if s.failed != nil && unlisted(s.failed.Event.Error) {
+		return s.failed
+	}
+	return nil
+}
+
+// refused is what a refusal is called, and what causes it unless the error says
+// better.
+func refused(e *entry) (inventory.Kind, inventory.Cause) {
+	switch {
+	case unlisted(e.Event.Error):
+		return inventory.NotInAssortment, inventory.CauseMasterData
+	case e.outcome == inventory.DeadLettered:
+		return inventory.DeadLetter, inventory.CauseIntegrationFault
+	case e.outcome == inventory.Discarded:
+		return inventory.DiscardedKind, inventory.CauseManualDiscard
+	default:
+		return inventory.RejectedKind, inventory.CauseSenderValidation
+	}
+}
+
+// stuck is the last word of a hop that has not done its step: a failure, or that
+// it waits; nil where nothing was heard.
+func (s *standing) stuck() *entry {
+	switch {
+	case s.waiting == nil:
+		return s.failed
+	case s.failed == nil || later(s.waiting, s.failed):
+		return s.waiting
+	}
+	return s.failed
 }
 
 // lateCause is what the sale itself says about why it came late.
@@ -374,7 +493,7 @@ func (a *assessment) lateCause() inventory.Cause {
 // leadSubject is the anchor, else the earliest success: what a gap is about.
 func (a *assessment) leadSubject() string {
 	if a.anchor != nil {
-		return a.anchor.ID
+		return a.anchor.name()
 	}
 	var first *entry
 	for i := range a.steps {
@@ -438,7 +557,12 @@ func (a *assessment) explained(i int, accounts func(*standing) bool) bool {
 // evidence is awaited; the answer is unconfirmed meanwhile.
 func (a *assessment) from(step int, due, newest time.Time, evidence *Evidence) (opens time.Time, ok bool) {
 	s := &a.workflow.Steps[step]
-	opens = later2(due.Add(s.Evidence), newest.Add(a.workflow.Settle))
+	settle := a.workflow.Settle
+	if a.anchor != nil && a.anchor.Event.EnteredOffline {
+		// A store's late burst: long overdue when it is heard, and on its way.
+		settle = max(settle, a.workflow.Backlog)
+	}
+	opens = later2(due.Add(s.Evidence), newest.Add(settle))
 	reached, ok := evidence.reach(s.System, a.location.ID, due)
 	if !ok {
 		if a.awaiting.IsZero() || opens.Before(a.awaiting) {
@@ -454,6 +578,11 @@ func (a *assessment) from(step int, due, newest time.Time, evidence *Evidence) (
 // sight, not the sale. A feed that is merely behind may still tell.
 func (a *assessment) judgeGap(i int, newest time.Time, evidence *Evidence) {
 	s, step := &a.steps[i], &a.workflow.Steps[i]
+	for _, b := range a.workflow.Balances {
+		if b.Unexpected != "" && slices.Contains(b.Owed, step.StepRef) {
+			return // what nobody said was sent is a finding of its own
+		}
+	}
 	due := s.due
 	if due.IsZero() {
 		due = s.provenAt
@@ -502,7 +631,7 @@ func deadError(s *standing) *inventory.Error {
 func (a *assessment) judgeDuplicates(entries []entry) {
 	var first *entry
 	var ids []string
-	if i := stepIndex(a.workflow, a.workflow.Anchor); i >= 0 && len(a.steps[i].heard) > 1 {
+	if i := a.workflow.IndexOf(a.workflow.Anchor); i >= 0 && len(a.steps[i].heard) > 1 {
 		type delivery struct {
 			digest    inventory.Hash
 			transport string
@@ -565,7 +694,7 @@ func (a *assessment) judgeCollisions(c *cluster, entries []entry) {
 		})
 	}
 	if a.anchor != nil {
-		i := stepIndex(a.workflow, a.workflow.Anchor)
+		i := a.workflow.IndexOf(a.workflow.Anchor)
 		for _, e := range a.steps[i].heard {
 			if e.outcome == inventory.OK && e.ID != a.anchor.ID && e.business() != a.anchor.business() &&
 				e.Event.EffectiveAttempt() == a.anchor.Event.EffectiveAttempt() && !sameBasket(&e.Event, &a.anchor.Event) {

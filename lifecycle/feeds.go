@@ -225,9 +225,9 @@ func SilentFeeds(rules *Rules, ev *Evidence, now time.Time) (found []inventory.F
 func silentFeed(rules *Rules, s *Silence, now time.Time) inventory.Finding {
 	f := inventory.Finding{
 		ID: findingID(inventory.SourceSilent, s.Feed.String(), s.Last.UTC().Format(time.RFC3339Nano)), Kind: inventory.SourceSilent,
-		Cause: inventory.CauseSourceOutage, State: inventory.FindingOpen, Severity: severities[inventory.SourceSilent],
+		Cause: inventory.CauseSourceOutage, State: inventory.FindingOpen, Severity: kinds[inventory.SourceSilent].severity,
 		System: s.Feed.System, Location: s.Feed.Location, FirstOccurredAt: s.Last, OpenedAt: s.Opened,
-		Title: "Source silent", Action: actions[inventory.SourceSilent],
+		Title: kinds[inventory.SourceSilent].title, Action: kinds[inventory.SourceSilent].action,
 	}
 	zone := time.UTC
 	if s.Feed.Location != "" {

@@ -11,33 +11,6 @@ import (
 	"github.com/stocktrace/stocktrace/inventory"
 )
 
-// severities of the kinds; anything unlisted warns.
-var severities = map[inventory.Kind]inventory.Severity{
-	inventory.DuplicatePosting:  inventory.Critical,
-	inventory.StalledReplay:     inventory.Critical,
-	inventory.DeadLetter:        inventory.Critical,
-	inventory.MissingStep:       inventory.Critical,
-	inventory.SourceSilent:      inventory.Critical,
-	inventory.TelemetryGap:      inventory.Info,
-	inventory.DuplicateDelivery: inventory.Info,
-}
-
-// actions say what to do next, as one would say it to a colleague.
-var actions = map[inventory.Kind]string{
-	inventory.MissingStep:       "Find the message in the system before it; replay it if it is there, ask the owner if it is not.",
-	inventory.LateStep:          "Nothing to repair. If many are late, look at the hop's queue.",
-	inventory.DuplicatePosting:  "Reverse the second document in the ERP.",
-	inventory.KeyCollision:      "Ask the sender which of the two is right, and correct the numbering.",
-	inventory.QuantityMismatch:  "Compare the lines and correct the posting in the ERP.",
-	inventory.MappingUnknown:    "Add the missing mapping, then replay.",
-	inventory.DeadLetter:        "Repair the cause and replay the message.",
-	inventory.RejectedKind:      "Correct the document at its sender and send it again.",
-	inventory.StalledReplay:     "Look at the replay queue and its consumer; request the replay again once it runs.",
-	inventory.TelemetryGap:      "Nothing to do for the sale. Look at the hop's telemetry.",
-	inventory.DuplicateDelivery: "Nothing to do: it was recognised.",
-	inventory.SourceSilent:      "Check the system and its feed; nothing can be said of what it has not told.",
-}
-
 // findings turns lives into findings, worst kind first, then by opening.
 func (s *lives) findings(a *assessment, l *inventory.Lifecycle) []inventory.Finding {
 	all := make([]inventory.Finding, 0, len(s.all))
@@ -59,13 +32,10 @@ func (s *lives) findings(a *assessment, l *inventory.Lifecycle) []inventory.Find
 
 func (f *life) finding(a *assessment, l *inventory.Lifecycle) inventory.Finding {
 	out := inventory.Finding{
-		ID: f.id, Kind: f.kind, Cause: f.cause, State: inventory.FindingOpen, Severity: severities[f.kind],
+		ID: f.id, Kind: f.kind, Cause: f.cause, State: inventory.FindingOpen, Severity: kinds[f.kind].severity,
 		LifecycleID: l.ID, Location: l.Location, Region: l.Region, Owner: l.Owner,
 		FirstOccurredAt: f.since, OpenedAt: f.opened, ClosedAt: f.closed, Resolution: f.resolution,
-		Evidence: f.about, MappingVersion: f.version, Action: actions[f.kind],
-	}
-	if out.Severity == "" {
-		out.Severity = inventory.Warning
+		Evidence: f.about, MappingVersion: f.version, Action: kinds[f.kind].action,
 	}
 	if !f.closed.IsZero() {
 		out.State = inventory.FindingClosed
@@ -111,14 +81,17 @@ func groupID(k inventory.GroupKey) string {
 // about, or the whole sale where nothing was posted. What only came late, or
 // was only not told, risks nothing any more.
 func (f *life) atRisk(a *assessment, l *inventory.Lifecycle) ([]inventory.Quantity, []inventory.Amount) {
-	switch f.kind {
-	case inventory.LateStep, inventory.TelemetryGap, inventory.DuplicateDelivery, inventory.SourceSilent, inventory.KeyCollision:
+	switch kinds[f.kind].risk {
+	case nothing:
 		return nil, nil
-	case inventory.DuplicatePosting, inventory.QuantityMismatch:
+	case lineError:
 		units := map[string]inventory.Decimal{}
 		values := map[[2]string]inventory.Decimal{}
 		for _, line := range f.lines {
 			diff := line.Posted.Sub(line.Owed).Abs()
+			if misplacing(f.kind) && line.Posted.Abs().Cmp(line.Owed.Abs()) > 0 {
+				continue // where it is instead: each unit counts once
+			}
 			units[line.UOM] = units[line.UOM].Add(diff)
 			if price, currency, basis, ok := priceOf(a, line.Item); ok {
 				if v, ok := price.Mul(diff); ok {
@@ -133,7 +106,16 @@ func (f *life) atRisk(a *assessment, l *inventory.Lifecycle) ([]inventory.Quanti
 	}
 }
 
+// misplacing reports whether a kind is about goods that are booked, but not
+// where they are: its lines come in pairs.
+func misplacing(k inventory.Kind) bool {
+	return k == inventory.LocationMismatch || k == inventory.StatusMismatch
+}
+
 func priceOf(a *assessment, item string) (price inventory.Decimal, currency, basis string, ok bool) {
+	if a.anchor == nil {
+		return inventory.Decimal{}, "", "", false
+	}
 	for i := range a.anchor.Event.Lines {
 		l := &a.anchor.Event.Lines[i]
 		if l.Item != item || l.Currency == "" {
@@ -151,26 +133,8 @@ func (f *life) title(a *assessment) string {
 		return a.workflow.Steps[f.step].Missing
 	case inventory.LateStep:
 		return a.workflow.Steps[f.step].Title + ", but late"
-	case inventory.DuplicatePosting:
-		return "Posted twice"
-	case inventory.QuantityMismatch:
-		return "Posted with another quantity"
-	case inventory.KeyCollision:
-		return "One number, two transactions"
-	case inventory.MappingUnknown:
-		return "No mapping"
-	case inventory.DeadLetter:
-		return "Dead-lettered"
-	case inventory.RejectedKind:
-		return "Rejected"
-	case inventory.StalledReplay:
-		return "Replay stalled"
-	case inventory.TelemetryGap:
-		return "We lost sight, not the sale"
-	case inventory.DuplicateDelivery:
-		return "Submitted twice"
 	default:
-		return string(f.kind)
+		return kinds[f.kind].title
 	}
 }
 
@@ -181,7 +145,7 @@ func (f *life) sentence(a *assessment, l *inventory.Lifecycle, out *inventory.Fi
 		step = a.workflow.Steps[f.step].Title
 	}
 	switch f.kind {
-	case inventory.MissingStep:
+	case inventory.MissingStep, inventory.ReturnNotPosted:
 		s := fmt.Sprintf("%s: due %s, nothing came.", out.Title, clock(f.since))
 		if f.err != nil {
 			s = fmt.Sprintf("%s: due %s; the last attempt failed%s.", out.Title, clock(f.since), because(f.err))
@@ -193,11 +157,13 @@ func (f *life) sentence(a *assessment, l *inventory.Lifecycle, out *inventory.Fi
 	case inventory.DuplicatePosting:
 		return fmt.Sprintf("Posted twice: ERP is %s.%s", differences(f.lines), f.ending(clock))
 	case inventory.QuantityMismatch:
-		parts := make([]string, 0, len(f.lines))
-		for _, line := range f.lines {
-			parts = append(parts, fmt.Sprintf("%s sold %s, posted %s", line.Item, line.Owed.Neg(), line.Posted.Neg()))
-		}
-		return "Sold and posted differ: " + some(parts, 3) + "." + f.ending(clock)
+		did, booked := a.words(f.step)
+		return fmt.Sprintf("%s and %s differ: %s.%s", upperFirst(did), booked, f.sides(did, booked), f.ending(clock))
+	case inventory.WrongSign, inventory.UOMMismatch, inventory.PartialPost, inventory.StatusMismatch, inventory.LocationMismatch,
+		inventory.TransitNotCleared, inventory.ShortReceipt, inventory.OverReceipt, inventory.UnexpectedReceipt,
+		inventory.OverRelease, inventory.ReservationUnbalanced:
+		did, booked := a.words(f.step)
+		return fmt.Sprintf("%s: %s.%s", out.Title, f.sides(did, booked), f.ending(clock))
 	case inventory.KeyCollision:
 		if f.key.Name == inventory.KeyRecord {
 			return "One event id was sent with two different contents; both are kept."
@@ -205,6 +171,38 @@ func (f *life) sentence(a *assessment, l *inventory.Lifecycle, out *inventory.Fi
 		return fmt.Sprintf("%s %s is used by two different transactions.", strings.ReplaceAll(f.key.Name, "_", " "), f.key.Value)
 	case inventory.MappingUnknown:
 		return fmt.Sprintf("Stuck before %s since %s%s.%s", quote(step), clock(f.since), because(f.err), f.ending(clock))
+	case inventory.NotInAssortment:
+		what := "The article"
+		if f.err != nil && f.err.Value != "" {
+			what = "Article " + f.err.Value
+		}
+		return fmt.Sprintf("%s is not set up at %s (master data): stuck before %s since %s.%s", what, l.Location, quote(step), clock(f.since), f.ending(clock))
+	case inventory.HeldKind:
+		return fmt.Sprintf("Held before %s since %s%s.%s", quote(step), clock(f.since), because(f.err), f.ending(clock))
+	case inventory.Stall:
+		return fmt.Sprintf("Stuck before %s since %s%s.%s", quote(step), clock(f.since), because(f.err), f.ending(clock))
+	case inventory.DiscardedKind:
+		return fmt.Sprintf("Discarded by hand before %s at %s%s.%s", quote(step), clock(f.since), because(f.err), f.ending(clock))
+	case inventory.RetryLoop:
+		return fmt.Sprintf("Tried %d times at %s%s.", f.tries, quote(step), because(f.err))
+	case inventory.PhantomStock:
+		return fmt.Sprintf("%s counts goods that had not arrived at %s.%s", place(f.at.Event.Location), clock(f.since), f.ending(clock))
+	case inventory.OutOfOrder:
+		return fmt.Sprintf("%s says it happened at %s, before what comes before it.", quote(step), clock(f.since))
+	case inventory.ClockSkew:
+		return fmt.Sprintf("The clock of %s says %s; we heard at %s.", f.at.Event.Source, f.at.Event.Time.UTC().Format("2006-01-02 15:04"), f.at.ReceivedAt.UTC().Format("2006-01-02 15:04 UTC"))
+	case inventory.DateShift:
+		e := &f.at.Event
+		if e.BusinessDate != "" && e.BusinessDate != l.BusinessDate {
+			return fmt.Sprintf("Of business day %s, but %s on %s.%s", l.BusinessDate, lowerFirst(step), e.BusinessDate, f.ending(clock))
+		}
+		return fmt.Sprintf("Of business day %s, but posted to %s, before it.%s", l.BusinessDate, e.PostingDate, f.ending(clock))
+	case inventory.MappingConflict:
+		return fmt.Sprintf("%s is mapped to %s at one hop.", f.err.Value, f.err.Message)
+	case inventory.IdentityDrift:
+		return fmt.Sprintf("%s %s goes by two names: %s.", f.err.Field, f.err.Value, f.err.Message)
+	case inventory.PriceMismatch:
+		return fmt.Sprintf("%s is worth %s.%s", f.err.Value, f.err.Message, f.ending(clock))
 	case inventory.DeadLetter:
 		return fmt.Sprintf("Dead-lettered before %s at %s%s.%s", quote(step), clock(f.since), because(f.err), f.ending(clock))
 	case inventory.RejectedKind:
@@ -216,8 +214,54 @@ func (f *life) sentence(a *assessment, l *inventory.Lifecycle, out *inventory.Fi
 	case inventory.DuplicateDelivery:
 		return fmt.Sprintf("The same sale was submitted again at %s and recognised as the same.", clock(f.since))
 	default:
-		return out.Title
+		if f.say != "" {
+			return upperFirst(strings.TrimSuffix(f.say, ".")) + "." + f.ending(clock)
+		}
+		return out.Title + "."
 	}
+}
+
+// words are what the two sides of a balance booked by a step are called: sold and
+// posted.
+func (a *assessment) words(step int) (did, booked string) {
+	did, booked = "said", "booked"
+	if s := a.workflow.StepOf(a.workflow.Anchor); s != nil {
+		did = lowerFirst(s.Title)
+	}
+	if step >= 0 {
+		// “Posted in ERP” is posted; the rest says where.
+		booked, _, _ = strings.Cut(lowerFirst(a.workflow.Steps[step].Title), " ")
+	}
+	return did, booked
+}
+
+// sides writes both sides of each line, signs dropped where they agree.
+func (f *life) sides(did, booked string) string {
+	parts := make([]string, 0, len(f.lines))
+	for _, l := range f.lines {
+		owed, posted := l.Owed, l.Posted
+		if owed.Sign() <= 0 && posted.Sign() <= 0 {
+			owed, posted = owed.Neg(), posted.Neg()
+		}
+		part := fmt.Sprintf("%s %s %s, %s %s", l.Item, did, owed, booked, posted)
+		switch f.kind {
+		case inventory.LocationMismatch:
+			part += " at " + l.Location
+		case inventory.StatusMismatch:
+			part += " as " + strings.ReplaceAll(l.Status, "_", " ")
+		default: // the place and status are the same
+		}
+		parts = append(parts, part)
+	}
+	return some(parts, 3)
+}
+
+// place is a location, as people say it.
+func place(id string) string {
+	if id == "" {
+		return "The destination"
+	}
+	return "Location " + id
 }
 
 // ending says how a closed finding ended.
@@ -230,7 +274,7 @@ func (f *life) ending(clock func(time.Time) string) string {
 		return " It came at " + clock(f.closed) + "."
 	case inventory.Disproved:
 		// Not missing but something worse, which has a finding of its own.
-		if f.kind == inventory.MissingStep && f.closedBy != nil && f.closedBy.step == f.step {
+		if f.overdue() && f.closedBy != nil && f.closedBy.step == f.step {
 			switch f.closedBy.outcome {
 			case inventory.DeadLettered:
 				return " Disproved at " + clock(f.closed) + ": it was dead-lettered."
@@ -255,9 +299,10 @@ func (f *life) ending(clock func(time.Time) string) string {
 // why.
 func sentence(l *inventory.Lifecycle, a *assessment) string {
 	clock := clockAt(a.location, l.StartedAt)
-	begin := "Not seen at the register"
+	anchor := a.workflow.StepOf(a.workflow.Anchor)
+	begin := anchor.Missing
 	if a.anchor != nil {
-		begin = "Sold " + clock(a.anchor.Event.Time)
+		begin = anchor.Title + " " + clock(a.anchor.Event.Time)
 	}
 	for i := range l.Findings {
 		f := &l.Findings[i]
@@ -280,6 +325,8 @@ func sentence(l *inventory.Lifecycle, a *assessment) string {
 		}
 	}
 	switch l.Verdict {
+	case inventory.Withdrawn:
+		return begin + "; withdrawn before anything was posted: nothing more is owed."
 	case inventory.Unconfirmed:
 		return fmt.Sprintf("%s; evidence from %s does not reach %s yet: cannot say.", begin, a.awaits[0].System, clock(a.awaits[0].Through))
 	case inventory.NotExpected:
@@ -412,6 +459,11 @@ func lowerFirst(s string) string {
 		return s // an abbreviation
 	}
 	return strings.ToLower(s[:n]) + s[n:]
+}
+
+func upperFirst(s string) string {
+	_, n := utf8.DecodeRuneInString(s)
+	return strings.ToUpper(s[:n]) + s[n:]
 }
 
 func quote(s string) string { return "“" + s + "”" }

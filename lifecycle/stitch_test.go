@@ -184,11 +184,11 @@ func TestVerdicts(t *testing.T) {
 			name: "late step, never missing", now: hour, verdict: inventory.CompleteLate, state: inventory.StateClosed,
 			tale: func() *tale {
 				tl := without(smooth(), "erp posted")
-				tl.say("erp posted", 7*time.Minute, said{receipt: r1, doc: "1", lines: basket, received: 41 * time.Second})
+				tl.say("erp posted", 5*time.Minute+30*time.Second, said{receipt: r1, doc: "1", lines: basket, received: 41 * time.Second})
 				return tl
 			},
 			findings: []string{"late_step (erp posted) closed/recovered"},
-			sentence: "Sold 09:02; in ERP 09:09 (document 1); posted in ERP 2 min late.",
+			sentence: "Sold 09:02; in ERP 09:07 (document 1); posted in ERP 30 s late.",
 		},
 		{
 			name: "was missing and really came late: one finding", now: hour, verdict: inventory.CompleteLate, state: inventory.StateClosed,
@@ -488,7 +488,11 @@ func TestNumbersComeRound(t *testing.T) {
 		t.Fatalf("a recycled number gives %d lifecycles, want 2", len(all))
 	}
 	for _, l := range all {
-		if len(l.RecordIDs) != 2 || l.Verdict == inventory.Conflicted {
+		// The date picks among recurrences, and is wrong all the same where a hop
+		// has another one.
+		shifted := slices.ContainsFunc(l.Findings, func(f inventory.Finding) bool { return f.Kind == inventory.DateShift })
+		collides := slices.ContainsFunc(l.Findings, func(f inventory.Finding) bool { return f.Kind == inventory.KeyCollision })
+		if len(l.RecordIDs) != 2 || collides || shifted != (l.ID == "c-nov") {
 			t.Errorf("%s is %s with records %v and findings %v", l.ID, l.Verdict, l.RecordIDs, brief(l))
 		}
 	}
@@ -512,7 +516,7 @@ func TestTwoCorrelationIDsCollide(t *testing.T) {
 func TestUnclassified(t *testing.T) {
 	tl := &tale{}
 	tl.say("pos completed", 0, said{corr: c1, receipt: r1, lines: basket})
-	tl.records[0].Event.Workflow = "return"
+	tl.records[0].Event.Workflow = "promotion"
 	l := one(t, tl, time.Hour)
 	if l.Verdict != inventory.Unclassified || len(l.Findings) != 0 {
 		t.Fatalf("verdict %s, findings %v", l.Verdict, brief(l))

@@ -38,7 +38,7 @@ func tell(rules *Rules, c *cluster, evidence *Evidence, now time.Time) inventory
 		e := &entries[i]
 		e.step = -1
 		if e.Event.Workflow == w.Name {
-			e.step = stepIndex(w, inventory.StepRef{System: e.Event.System, Step: e.Event.Step})
+			e.step = w.Match(e.Event.System, e.Event.Step)
 		}
 	}
 
@@ -69,7 +69,7 @@ func tell(rules *Rules, c *cluster, evidence *Evidence, now time.Time) inventory
 		i = j
 	}
 	l.Workflow, l.RuleVersion, l.Owner = w.Name, w.Version, w.Owner
-	describe(&l, a, entries)
+	describe(&l, rules, a, entries)
 	l.Findings = lives.findings(a, &l)
 	for i := range l.Findings {
 		if f := &l.Findings[i]; f.State == inventory.FindingOpen && f.Owner != "" {
@@ -153,7 +153,7 @@ func (s *lives) arrive(a *assessment, arrived []entry, until, now time.Time) {
 		case l.provisional || l.resolution == inventory.Recovered || l.resolution == inventory.ReplayedR:
 			// How it ended hangs on when the step happened, and that may be heard
 			// after a later step had proved that it did, or a later document first.
-			if l.kind == inventory.MissingStep || l.kind == inventory.StalledReplay || l.kind == inventory.MappingUnknown {
+			if l.overdue() || l.kind == inventory.StalledReplay || l.kind == inventory.MappingUnknown {
 				_, l.resolution = closing(a, l, arrived)
 			}
 		}
@@ -211,10 +211,24 @@ func (s *lives) told(step int) bool {
 			continue
 		}
 		switch l.kind {
-		case inventory.MissingStep, inventory.DeadLetter, inventory.RejectedKind, inventory.MappingUnknown, inventory.StalledReplay:
+		case inventory.DeadLetter, inventory.RejectedKind, inventory.DiscardedKind, inventory.NotInAssortment, inventory.MappingUnknown,
+			inventory.StalledReplay:
 			return true
-		default: // says nothing of the step's lateness
+		default: // says nothing of the step's lateness, unless it was overdue
+			if l.overdue() {
+				return true
+			}
 		}
+	}
+	return false
+}
+
+// overdue reports whether a finding says that a step had not come when it was
+// due, by whatever kind its workflow or the hop's last word has it called.
+func (l *life) overdue() bool {
+	switch l.kind {
+	case inventory.MissingStep, inventory.ReturnNotPosted, inventory.HeldKind, inventory.Stall:
+		return true
 	}
 	return false
 }
@@ -231,14 +245,26 @@ func closing(a *assessment, l *life, arrived []entry) (*entry, inventory.Resolut
 	if l.step >= 0 {
 		s = &a.steps[l.step]
 	}
-	switch l.kind {
-	case inventory.MissingStep:
+	if l.overdue() {
 		if s.ok != nil && s.late && s.dead == nil {
 			return by, inventory.Recovered
 		}
 		// It occurred in time and we heard late; or it was proven, or was something
 		// else than missing.
 		return by, inventory.Disproved
+	}
+	if kinds[l.kind].risk == lineError {
+		// What had happened before we said it was wrong disproves us; what
+		// happened after mended it.
+		switch {
+		case !by.Event.Time.After(l.opened):
+			return by, inventory.Disproved
+		case by.outcome == inventory.Reversed:
+			return by, inventory.ReversedR
+		}
+		return by, inventory.Recovered
+	}
+	switch l.kind {
 	case inventory.StalledReplay:
 		if s.ok == nil || !s.ok.Event.Time.After(l.since) {
 			return by, inventory.Disproved // it had landed in time, as far as is known
@@ -249,27 +275,13 @@ func closing(a *assessment, l *life, arrived []entry) (*entry, inventory.Resolut
 			return by, inventory.ReplayedR
 		}
 		return by, inventory.Recovered
-	case inventory.DuplicatePosting, inventory.QuantityMismatch:
-		// What had happened before we said it was wrong disproves us; what
-		// happened after mended it.
-		for i := range arrived {
-			if arrived[i].step == l.step {
-				by = &arrived[i]
-			}
-		}
-		switch {
-		case !by.Event.Time.After(l.opened):
-			return by, inventory.Disproved
-		case by.outcome == inventory.Reversed:
-			return by, inventory.ReversedR
-		}
-		return by, inventory.Recovered
 	case inventory.MappingUnknown:
 		if s.dead == nil && s.rejected == nil && !s.late {
 			return by, inventory.Disproved // a retry had succeeded in time
 		}
 		return by, inventory.Recovered
-	case inventory.RejectedKind:
+	case inventory.RejectedKind, inventory.DiscardedKind, inventory.NotInAssortment, inventory.UnapprovedAdjustment, inventory.SelfApproved,
+		inventory.ToleranceExceeded, inventory.RetryLoop, inventory.DateShift, inventory.PriceMismatch:
 		return by, inventory.Recovered
 	default:
 		return by, inventory.Disproved
@@ -277,7 +289,7 @@ func closing(a *assessment, l *life, arrived []entry) (*entry, inventory.Resolut
 }
 
 // describe fills in everything that is not a judgement.
-func describe(l *inventory.Lifecycle, a *assessment, entries []entry) {
+func describe(l *inventory.Lifecycle, rules *Rules, a *assessment, entries []entry) {
 	lead := a.anchor
 	if lead == nil {
 		lead = earliest(entries)
@@ -287,7 +299,7 @@ func describe(l *inventory.Lifecycle, a *assessment, entries []entry) {
 	l.Register, l.BusinessDate, l.StartedAt = e.Register, e.BusinessDate, e.Time
 	l.Lines = a.ledger.lines
 	if len(l.Lines) == 0 {
-		l.Lines = soldLines(e)
+		l.Lines = soldLines(rules, lead)
 	}
 	if a.anchor != nil {
 		l.Units, l.Values = totals(e)
@@ -347,7 +359,10 @@ func collect(l *inventory.Lifecycle, entries []entry) {
 		}
 		l.Identifiers = append(l.Identifiers, entries[i].keys...)
 		for _, r := range e.Refs {
-			l.Related = append(l.Related, inventory.Related{Rel: r.Rel, Keys: r.Keys})
+			related := inventory.Related{Rel: r.Rel, Keys: r.Keys}
+			if !slices.ContainsFunc(l.Related, func(x inventory.Related) bool { return x.Rel == r.Rel && slices.Equal(x.Keys, r.Keys) }) {
+				l.Related = append(l.Related, related)
+			}
 		}
 		l.RecordIDs = append(l.RecordIDs, entries[i].ID)
 	}
@@ -365,12 +380,13 @@ func collect(l *inventory.Lifecycle, entries []entry) {
 }
 
 // soldLines is what the register said, before anything was posted.
-func soldLines(e *inventory.Event) []inventory.LineState {
-	lines, ok := compareLines(e, nil, &itemNames{})
+func soldLines(rules *Rules, e *entry) []inventory.LineState {
+	a := &assessment{rules: rules}
+	lines, ok := a.compare(&inventory.Balance{}, []posting{{1, e}}, nil, &itemNames{})
 	if !ok {
 		return nil
 	}
-	return lines
+	return states(lines)
 }
 
 // totals sums what a sale moved, per unit, and what it is worth, per currency
@@ -428,7 +444,7 @@ func unclassified(rules *Rules, l inventory.Lifecycle, entries []entry) inventor
 	l.Workflow, l.Verdict, l.State = workflowOf(entries), inventory.Unclassified, inventory.StateClosed
 	l.Location, l.Region, l.Posting = e.Location, location.Region, location.Posting
 	l.Register, l.BusinessDate, l.StartedAt = e.Register, e.BusinessDate, e.Time
-	l.Lines = soldLines(e)
+	l.Lines = soldLines(rules, lead)
 	for i := range entries {
 		r := &entries[i]
 		l.Steps = append(l.Steps, inventory.StepState{
@@ -444,18 +460,19 @@ func unclassified(rules *Rules, l inventory.Lifecycle, entries []entry) inventor
 
 // conclude sets verdict, state and when to look again.
 func conclude(l *inventory.Lifecycle, a *assessment, next, now time.Time) {
-	open := map[inventory.Kind]bool{}
-	failing := false
-	blocking := false
+	grave, blocking := len(gravest), false
 	for i := range l.Findings {
 		f := &l.Findings[i]
 		if f.State != inventory.FindingOpen {
 			continue
 		}
-		open[f.Kind] = true
 		blocking = true
-		if f.Kind == inventory.MissingStep && f.ErrorCode != "" {
-			failing = true
+		v := kinds[f.Kind].verdict
+		if v == inventory.Overdue && f.ErrorCode != "" && f.Kind != inventory.HeldKind {
+			v = inventory.FailedV // it was tried, and failed
+		}
+		if i := slices.Index(gravest, v); i >= 0 {
+			grave = min(grave, i)
 		}
 	}
 	waiting := false
@@ -463,18 +480,14 @@ func conclude(l *inventory.Lifecycle, a *assessment, next, now time.Time) {
 		waiting = waiting || (a.steps[i].expected && !a.steps[i].done())
 	}
 	switch {
-	case open[inventory.KeyCollision] || open[inventory.QuantityMismatch] || open[inventory.DuplicatePosting]:
-		l.Verdict = inventory.Conflicted
-	case open[inventory.StalledReplay]:
-		l.Verdict = inventory.Stalled
-	case open[inventory.DeadLetter] || open[inventory.RejectedKind] || open[inventory.MappingUnknown] || failing:
-		l.Verdict = inventory.FailedV
-	case open[inventory.MissingStep]:
-		l.Verdict = inventory.Overdue
+	case grave < len(gravest):
+		l.Verdict = gravest[grave]
 	case !a.awaiting.IsZero() && !a.awaiting.After(now):
 		l.Verdict = inventory.Unconfirmed
 	case waiting || a.pending:
 		l.Verdict = inventory.Open
+	case a.withdrawn:
+		l.Verdict = inventory.Withdrawn
 	case a.control:
 		l.Verdict = inventory.NotExpected
 	case a.anchor != nil && !a.owes:

@@ -2,11 +2,13 @@ package lifecycle
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,14 +56,49 @@ func (e *WorkflowError) Error() string {
 }
 
 type workflowFile struct {
-	Workflow       string     `yaml:"workflow"`
-	Title          string     `yaml:"title"`
-	Owner          string     `yaml:"owner"`
-	Anchor         yaml.Node  `yaml:"anchor"`
-	Horizon        yaml.Node  `yaml:"horizon"`
-	Settle         yaml.Node  `yaml:"settle"`
-	ReplayDeadline yaml.Node  `yaml:"replay_deadline"`
-	Steps          []stepFile `yaml:"steps"`
+	Workflow       string          `yaml:"workflow"`
+	Title          string          `yaml:"title"`
+	Owner          string          `yaml:"owner"`
+	Anchor         yaml.Node       `yaml:"anchor"`
+	Horizon        yaml.Node       `yaml:"horizon"`
+	Settle         yaml.Node       `yaml:"settle"`
+	Backlog        yaml.Node       `yaml:"backlog"`
+	ReplayDeadline yaml.Node       `yaml:"replay_deadline"`
+	Runs           []runFile       `yaml:"runs"`
+	Steps          []stepFile      `yaml:"steps"`
+	Balances       []balanceFile   `yaml:"balances"`
+	Invariants     []invariantFile `yaml:"invariants"`
+}
+
+type runFile struct {
+	Run   yaml.Node   `yaml:"run"`
+	At    []yaml.Node `yaml:"at"`
+	Zone  yaml.Node   `yaml:"zone"`
+	Grace yaml.Node   `yaml:"grace"`
+	Feed  string      `yaml:"feed"`
+}
+
+type balanceFile struct {
+	Balance    yaml.Node   `yaml:"balance"`
+	Owed       []yaml.Node `yaml:"owed"`
+	By         []yaml.Node `yaml:"by"`
+	Opposite   bool        `yaml:"opposite"`
+	Variance   bool        `yaml:"variance"`
+	Any        []yaml.Node `yaml:"any"`
+	Lines      yaml.Node   `yaml:"lines"`
+	Short      yaml.Node   `yaml:"short"`
+	Over       yaml.Node   `yaml:"over"`
+	Twice      yaml.Node   `yaml:"twice"`
+	Unexpected yaml.Node   `yaml:"unexpected"`
+	Closed     yaml.Node   `yaml:"closed"`
+}
+
+type invariantFile struct {
+	On     []yaml.Node `yaml:"on"`
+	Holds  yaml.Node   `yaml:"holds"`
+	Raises yaml.Node   `yaml:"raises"`
+	Cause  yaml.Node   `yaml:"cause"`
+	Say    string      `yaml:"say"`
 }
 
 type stepFile struct {
@@ -70,6 +107,13 @@ type stepFile struct {
 	Missing        string      `yaml:"missing"`
 	After          []yaml.Node `yaml:"after"`
 	Required       bool        `yaml:"required"`
+	Raises         yaml.Node   `yaml:"raises"`
+	Early          yaml.Node   `yaml:"early"`
+	When           yaml.Node   `yaml:"when"`
+	Since          yaml.Node   `yaml:"since"`
+	Run            yaml.Node   `yaml:"run"`
+	Effect         *effectFile `yaml:"effect"`
+	MaxAttempts    int         `yaml:"max_attempts"`
 	Only           yaml.Node   `yaml:"only"`
 	Posts          bool        `yaml:"posts"`
 	SystemOfRecord bool        `yaml:"system_of_record"`
@@ -78,6 +122,12 @@ type stepFile struct {
 	DeliveryLag    yaml.Node   `yaml:"delivery_lag"`
 	Owner          string      `yaml:"owner"`
 	Runbook        string      `yaml:"runbook"`
+}
+
+type effectFile struct {
+	Bucket string `yaml:"bucket"`
+	From   string `yaml:"from"`
+	To     string `yaml:"to"`
 }
 
 // ParseWorkflow reads one workflow file. Every error is a *WorkflowError that
@@ -99,6 +149,7 @@ func ParseWorkflow(file string, text []byte) (*inventory.Workflow, error) {
 		Name: f.Workflow, Title: f.Title, Owner: f.Owner, Version: hex.EncodeToString(sum[:6]),
 		Horizon:        p.duration(&f.Horizon, 30*24*time.Hour),
 		Settle:         p.duration(&f.Settle, 30*time.Second),
+		Backlog:        p.duration(&f.Backlog, 2*time.Minute),
 		ReplayDeadline: p.duration(&f.ReplayDeadline, 5*time.Minute),
 	}
 	if len(f.Steps) == 0 {
@@ -109,6 +160,15 @@ func ParseWorkflow(file string, text []byte) (*inventory.Workflow, error) {
 	for i := range f.Steps {
 		nodes[i] = &f.Steps[i]
 		p.step(w, &f.Steps[i])
+	}
+	for i := range f.Runs {
+		p.run(w, &f.Runs[i])
+	}
+	for i := range f.Balances {
+		p.balance(w, &f.Balances[i])
+	}
+	for i := range f.Invariants {
+		p.invariant(w, &f.Invariants[i])
 	}
 	w.Anchor = p.ref(&f.Anchor)
 	if p.err == nil && w.StepOf(w.Anchor) == nil {
@@ -176,7 +236,15 @@ func (p *workflowParser) step(w *inventory.Workflow, f *stepFile) {
 	s := inventory.Step{
 		StepRef: p.ref(&f.Step), Title: f.Title, Missing: f.Missing, Required: f.Required, Posts: f.Posts,
 		SystemOfRecord: f.SystemOfRecord, Owner: f.Owner, Runbook: f.Runbook, Clock: inventory.Continuous,
-		Evidence: p.duration(&f.DeliveryLag, 0),
+		Evidence: p.duration(&f.DeliveryLag, 0), MaxAttempts: f.MaxAttempts, Run: f.Run.Value,
+		Raises: p.kind(&f.Raises, inventory.MissingStep), Early: p.kind(&f.Early, ""),
+		When: p.condition(&f.When, "event", "anchor", "lines"),
+	}
+	if !f.Since.IsZero() {
+		s.Since = p.ref(&f.Since)
+	}
+	if e := f.Effect; e != nil {
+		s.Effect = inventory.Effect{Bucket: cmp.Or(e.Bucket, "on_hand"), From: e.From, To: e.To}
 	}
 	if s.Title == "" {
 		s.Title = s.String()
@@ -217,17 +285,126 @@ func (p *workflowParser) step(w *inventory.Workflow, f *stepFile) {
 	switch clock := inventory.Clock(f.Clock.Value); clock {
 	case inventory.Continuous, inventory.StoreHours:
 		s.Clock = clock
+	case inventory.Schedule:
+		s.Clock = clock
+		if s.Run == "" {
+			p.fail(&f.Clock, "the clock of %q is a schedule: name its run, as in `run: erp_pos_post`", s.StepRef)
+		}
 	case "":
 		if len(s.Deadline) > 0 {
-			p.fail(&f.Deadline, "the deadline of %q needs a clock: continuous or store_hours", s.StepRef)
+			p.fail(&f.Deadline, "the deadline of %q needs a clock: continuous, store_hours or schedule", s.StepRef)
 		}
 	default:
-		p.fail(&f.Clock, "%q is no clock: continuous or store_hours", f.Clock.Value)
+		p.fail(&f.Clock, "%q is no clock: continuous, store_hours or schedule", f.Clock.Value)
 	}
 	w.Steps = append(w.Steps, s)
 }
 
-// check refuses references to nowhere, cycles, and more than one posting step.
+// refs reads a list of steps of the workflow.
+func (p *workflowParser) refs(w *inventory.Workflow, nodes []yaml.Node) []inventory.StepRef {
+	var all []inventory.StepRef
+	for i := range nodes {
+		r := p.ref(&nodes[i])
+		if p.err == nil && w.StepOf(r) == nil {
+			p.fail(&nodes[i], "%q is none of the workflow's steps", r)
+		}
+		all = append(all, r)
+	}
+	return all
+}
+
+// kind reads a kind of finding.
+func (p *workflowParser) kind(n *yaml.Node, unset inventory.Kind) inventory.Kind {
+	if n.IsZero() {
+		return unset
+	}
+	k := inventory.Kind(n.Value)
+	if !slices.Contains(inventory.Kinds, k) {
+		p.fail(n, "%q is no kind of finding; the contract lists them", n.Value)
+	}
+	return k
+}
+
+// condition reads an expression; nil where there is none.
+func (p *workflowParser) condition(n *yaml.Node, about ...string) *inventory.Expression {
+	if n.IsZero() {
+		return nil
+	}
+	x, err := compile(n.Value, about...)
+	if err != nil {
+		p.fail(n, "the condition %q cannot be read: %v", n.Value, err)
+	}
+	return x
+}
+
+func (p *workflowParser) run(w *inventory.Workflow, f *runFile) {
+	r := inventory.Run{Name: f.Run.Value, Grace: p.duration(&f.Grace, time.Hour), Feed: f.Feed}
+	if r.Name == "" {
+		p.fail(&f.Run, "a run needs a name: `run: erp_pos_post`")
+	}
+	if len(f.At) == 0 {
+		p.fail(&f.Run, "run %q needs its starts: `at: [\"02:00\"]`", r.Name)
+	}
+	for i := range f.At {
+		t, err := time.Parse("15:04", f.At[i].Value)
+		if err != nil {
+			p.fail(&f.At[i], "%q is no time of day: write \"02:00\"", f.At[i].Value)
+		}
+		r.At = append(r.At, t.Hour()*60+t.Minute())
+	}
+	if zone := f.Zone.Value; zone != "" && zone != "store" {
+		z, err := time.LoadLocation(zone)
+		if err != nil {
+			p.fail(&f.Zone, "%q is no time zone: write Europe/Berlin, or store for each store's own", zone)
+		}
+		r.Zone = z
+	}
+	w.Runs = append(w.Runs, r)
+}
+
+func (p *workflowParser) balance(w *inventory.Workflow, f *balanceFile) {
+	b := inventory.Balance{
+		Name: f.Balance.Value, Owed: p.refs(w, f.Owed), By: p.refs(w, f.By), Opposite: f.Opposite, Variance: f.Variance,
+		Lines: p.condition(&f.Lines, "line", "event"), Short: p.kind(&f.Short, ""), Over: p.kind(&f.Over, ""),
+		Twice: p.kind(&f.Twice, ""), Unexpected: p.kind(&f.Unexpected, ""),
+	}
+	if b.Name == "" || len(b.Owed) == 0 || len(b.By) == 0 {
+		p.fail(&f.Balance, "a balance needs a name, what is `owed` and `by` whom it is booked")
+	}
+	for i := range f.Any {
+		switch f.Any[i].Value {
+		case "location":
+			b.AnyPlace = true
+		case "status":
+			b.AnyStatus = true
+		default:
+			p.fail(&f.Any[i], "%q is nothing that a balance may leave aside: location or status", f.Any[i].Value)
+		}
+	}
+	if !f.Closed.IsZero() {
+		b.Closed = p.refs(w, []yaml.Node{f.Closed})[0]
+	}
+	w.Balances = append(w.Balances, b)
+}
+
+func (p *workflowParser) invariant(w *inventory.Workflow, f *invariantFile) {
+	i := inventory.Invariant{
+		On: p.refs(w, f.On), Holds: p.condition(&f.Holds, "event", "anchor", "lines"), Raises: p.kind(&f.Raises, ""),
+		Cause: inventory.Cause(f.Cause.Value), Say: f.Say,
+	}
+	if i.Holds == nil || i.Raises == "" || i.Say == "" {
+		p.fail(&f.Holds, "an invariant needs what `holds`, the kind it `raises`, and what to `say`")
+	}
+	if i.Cause == "" {
+		i.Cause = inventory.CauseUnknown
+	} else if !slices.Contains(inventory.Causes, i.Cause) {
+		p.fail(&f.Cause, "%q is no cause; the contract lists them", i.Cause)
+	}
+	w.Invariants = append(w.Invariants, i)
+}
+
+// check refuses references to nowhere, cycles, steps that nothing leads to, and
+// more than one posting step.
 func (p *workflowParser) check(w *inventory.Workflow, nodes []*stepFile) {
 	if p.err != nil {
 		return
@@ -244,6 +421,12 @@ func (p *workflowParser) check(w *inventory.Workflow, nodes []*stepFile) {
 				p.fail(&nodes[i].After[j], "step %q comes after %q, which is none of the workflow's steps", w.Steps[i].StepRef, ref)
 			}
 		}
+		if since := w.Steps[i].Since; !since.IsZero() && w.StepOf(since) == nil {
+			p.fail(&nodes[i].Since, "the deadline of %q counts from %q, which is none of the workflow's steps", w.Steps[i].StepRef, since)
+		}
+		if run := w.Steps[i].Run; run != "" && w.RunOf(run) == nil {
+			p.fail(&nodes[i].Run, "step %q waits for the run %q, which is not declared under `runs`", w.Steps[i].StepRef, run)
+		}
 	}
 	// Depth-first, the classic three colours.
 	const visiting, visited = 1, 2
@@ -258,7 +441,7 @@ func (p *workflowParser) check(w *inventory.Workflow, nodes []*stepFile) {
 		}
 		colour[i] = visiting
 		for _, ref := range w.Steps[i].After {
-			if j := stepIndex(w, ref); j >= 0 && !visit(j) {
+			if j := w.IndexOf(ref); j >= 0 && !visit(j) {
 				return false
 			}
 		}
@@ -271,4 +454,19 @@ func (p *workflowParser) check(w *inventory.Workflow, nodes []*stepFile) {
 			return
 		}
 	}
+	// A required step without a way from or to the anchor would be owed by
+	// transactions that have nothing to do with it.
+	for i := range w.Steps {
+		s := &w.Steps[i]
+		if s.Required && s.StepRef != w.Anchor && !comesAfter(w, s.StepRef, w.Anchor) && !comesAfter(w, w.Anchor, s.StepRef) {
+			p.fail(&nodes[i].Step, "nothing leads from the anchor %q to the required step %q: say what it comes `after`", w.Anchor, s.StepRef)
+		}
+	}
+}
+
+// comesAfter reports whether step a comes after b, directly or by others. The
+// workflow has no cycle.
+func comesAfter(w *inventory.Workflow, a, b inventory.StepRef) bool {
+	s := w.StepOf(a)
+	return s != nil && slices.ContainsFunc(s.After, func(r inventory.StepRef) bool { return r == b || comesAfter(w, r, b) })
 }

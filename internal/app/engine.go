@@ -49,7 +49,7 @@ func (a *App) startEngine(context.Context) error {
 func (a *App) startOwning(leases *stream.Leases) {
 	engine := lifecycle.NewEngine(lifecycle.EngineOptions{
 		Log: a.stream, Store: a.store, Board: a.stream.Board(), Clock: a.clock,
-		Rules:      lifecycle.NewRules(a.rules.workflows, a.rules.locations),
+		Rules:      a.rules.engine(),
 		Quarantine: a.stream.Publisher().Quarantine,
 		Logger:     a.log.With("part", "engine"),
 		Changed:    func(int, int) { a.news.ring() },

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/stocktrace/stocktrace/inventory"
 	"github.com/stocktrace/stocktrace/lifecycle"
 	"github.com/stocktrace/stocktrace/slo"
@@ -18,17 +20,26 @@ import (
 type rules struct {
 	workflows  []*inventory.Workflow
 	locations  []inventory.Location
+	packs      []inventory.Pack
 	objectives []slo.Objective
+}
+
+// engine returns the rules as the engine asks them.
+func (r *rules) engine() *lifecycle.Rules {
+	return lifecycle.NewRules(r.workflows, r.locations).WithPacks(r.packs)
 }
 
 // loadRules reads every file the settings name. Its error lists all that is
 // wrong in them.
 func loadRules(s *Settings) (*rules, error) {
 	var r rules
-	var errs [4]error
+	var errs [5]error
 	r.workflows, errs[0] = loadWorkflows(s.Workflows)
 	if s.Locations != "" {
 		r.locations, errs[1] = LoadLocations(s.Locations)
+	}
+	if s.Packs != "" {
+		r.packs, errs[4] = loadPacks(s.Packs)
 	}
 	if s.Objectives != "" {
 		r.objectives, errs[2] = objectives.Load(s.Objectives)
@@ -87,6 +98,43 @@ func loadWorkflows(path string) ([]*inventory.Workflow, error) {
 	return all, errors.Join(errs...)
 }
 
+// loadPacks reads how many pieces the packs of items hold:
+//
+//	packs:
+//	  - {item: "4006381333931", uom: CS, holds: "12"}
+func loadPacks(path string) ([]inventory.Pack, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read packs: %w", err)
+	}
+	var f struct {
+		Packs []yaml.Node `yaml:"packs"`
+	}
+	if err := yaml.Unmarshal(text, &f); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	var packs []inventory.Pack
+	var errs []error
+	for i := range f.Packs {
+		var p struct{ Item, UOM, Holds, Of string }
+		node := &f.Packs[i]
+		if err := node.Decode(&p); err != nil {
+			errs = append(errs, &lineError{path, node.Line, err.Error()})
+			continue
+		}
+		holds, err := inventory.ParseDecimal(p.Holds)
+		if p.Item == "" || p.UOM == "" || err != nil || holds.Sign() <= 0 {
+			errs = append(errs, &lineError{path, node.Line, "a pack needs its item, its uom, and how many it holds: {item: \"4006381333931\", uom: CS, holds: \"12\"}"})
+			continue
+		}
+		packs = append(packs, inventory.Pack{Item: p.Item, UOM: p.UOM, Holds: holds, Of: p.Of})
+	}
+	return packs, errors.Join(errs...)
+}
+
+// Workflows returns the workflows the settings name, with the built-in ones.
+func Workflows(s *Settings) ([]*inventory.Workflow, error) { return loadWorkflows(s.Workflows) }
+
 // locate returns a lookup of the declared locations, padded or not.
 func (r *rules) locate() func(id string) (inventory.Location, bool) {
 	byID := make(map[string]inventory.Location, len(r.locations))
@@ -117,6 +165,9 @@ func Check(s *Settings) ([]string, error) {
 	}
 	if s.Locations != "" {
 		lines = append(lines, plural(len(r.locations), "location", "locations")+" in "+s.Locations)
+	}
+	if s.Packs != "" {
+		lines = append(lines, plural(len(r.packs), "pack", "packs")+" in "+s.Packs)
 	}
 	return lines, nil
 }

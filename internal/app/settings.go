@@ -45,6 +45,7 @@ type Settings struct {
 	Partitions    int // 0: the log's own
 
 	Locations       string // file; empty: none declared
+	Packs           string
 	Workflows       string // file or folder; empty: those that come with stocktrace
 	Objectives      string // file or folder; empty: those that come with stocktrace
 	CollectorConfig string // file; empty: the built-in Collector configuration
@@ -242,6 +243,11 @@ var settings = []Setting{
 		Name: "workflows", Kind: Path, Placeholder: "FILE", Group: GroupRetailer,
 		Usage: "workflows of your own (YAML file, or folder of them); one named like a built-in one replaces it",
 		set:   text(func(s *Settings) *string { return &s.Workflows }),
+	},
+	{
+		Name: "packs", Kind: Path, Placeholder: "FILE", Group: GroupRetailer,
+		Usage: "how many pieces the packs of items hold (YAML); without a factor a pack is never compared with pieces",
+		set:   text(func(s *Settings) *string { return &s.Packs }),
 	},
 	{
 		Name: "objectives", Kind: Path, Placeholder: "FILE", Group: GroupRetailer,

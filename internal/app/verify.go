@@ -43,7 +43,7 @@ func (a *App) verify(ctx context.Context) (report VerifyReport, err error) {
 			return report, err
 		}
 	}
-	v, err := lifecycle.VerifyLive(ctx, lifecycle.NewRules(a.rules.workflows, a.rules.locations), a.store, verifyRounds, verifyPause)
+	v, err := lifecycle.VerifyLive(ctx, a.rules.engine(), a.store, verifyRounds, verifyPause)
 	if cause := context.Cause(ctx); cause != nil {
 		err = cause
 	}

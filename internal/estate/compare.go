@@ -277,7 +277,7 @@ func (c *comparison) sale(s *SaleTruth, l *ObservedLifecycle) {
 			continue
 		}
 		// While it is open, a step of it may be missing that will come.
-		if open && f.Kind == inventory.MissingStep && s.expects(f.hop()) {
+		if open && (f.Kind == inventory.MissingStep || f.Kind == inventory.ReturnNotPosted) && s.expects(f.hop()) {
 			continue
 		}
 		c.unasked(s, f)

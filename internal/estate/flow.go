@@ -88,9 +88,7 @@ func travel(opts *Options, ep *episodes, documents map[runKey]int, s *sale) ([]*
 		}
 		j.sell()
 	case workflowReturn:
-		sent := s.at.Add(j.d.between(50*time.Millisecond, 900*time.Millisecond))
-		j.till(sent, posCompleted)
-		j.emit(accepted, sent.Add(j.d.between(200*time.Millisecond, 3*time.Second)), inventory.OK, 1, nil)
+		j.sell() // the same way, with the other sign
 	default:
 		j.till(s.at.Add(j.d.between(50*time.Millisecond, 900*time.Millisecond)), adjusted)
 	}

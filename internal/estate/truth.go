@@ -84,7 +84,7 @@ func judge(opts *Options, live time.Time, s *sale, messages []*message, faults [
 	for _, m := range messages {
 		t.FinalAt = later(t.FinalAt, m.send)
 	}
-	if s.basket.Workflow != workflowSale {
+	if s.basket.Workflow == workflowAdjustment {
 		return t
 	}
 
@@ -217,6 +217,15 @@ func (v *verdictOf) find(ref inventory.StepRef) *hop {
 	return nil
 }
 
+// missing is what it is called when a hop does not come: goods that a customer
+// brought back and nobody put on stock are more than a missing step.
+func (v *verdictOf) missing(h *hop) inventory.Kind {
+	if v.sale.basket.Workflow == workflowReturn && h.ref == posted {
+		return inventory.ReturnNotPosted
+	}
+	return inventory.MissingStep
+}
+
 // say adds the findings about one hop: one fact, one kind.
 func (v *verdictOf) say(h *hop) {
 	step := h.ref.String()
@@ -230,7 +239,7 @@ func (v *verdictOf) say(h *hop) {
 	explained := func() {
 		// The hop before came late, and then this one: between the two it may have
 		// been missing for itself.
-		tolerate(inventory.MissingStep)
+		tolerate(v.missing(h))
 		if !h.told.After(v.live) {
 			tolerate(inventory.LateStep) // in a history it may be heard of first
 		}
@@ -255,14 +264,14 @@ func (v *verdictOf) say(h *hop) {
 	case h.wrong():
 		v.overdue = true
 		if !h.explained((*hop).wrong) {
-			expect(Expected{Kind: inventory.MissingStep, State: inventory.FindingOpen})
+			expect(Expected{Kind: v.missing(h), State: inventory.FindingOpen})
 		}
 	case h.buried && h.told.After(v.live) && h.told.After(h.mourned):
 		expect(Expected{Kind: inventory.DeadLetter, State: inventory.FindingClosed}) // replayed
 	case h.buried && h.isLate() && !h.explained((*hop).isLate):
 		// Dead letter and replay arrived together: perhaps nobody ever saw it dead,
 		// and all there is to say is that it came late.
-		expect(Expected{Kind: inventory.LateStep, Or: []inventory.Kind{inventory.DeadLetter, inventory.MissingStep}})
+		expect(Expected{Kind: inventory.LateStep, Or: []inventory.Kind{inventory.DeadLetter, v.missing(h)}})
 	case h.buried:
 		tolerate(inventory.DeadLetter)
 		if h.isLate() {
@@ -274,9 +283,9 @@ func (v *verdictOf) say(h *hop) {
 		tolerate(inventory.MappingUnknown)
 		explained()
 	case h.isLate() && h.unmapped:
-		expect(Expected{Kind: inventory.LateStep, Or: []inventory.Kind{inventory.MappingUnknown, inventory.MissingStep}})
+		expect(Expected{Kind: inventory.LateStep, Or: []inventory.Kind{inventory.MappingUnknown, v.missing(h)}})
 	case h.isLate() && !h.explained((*hop).isLate):
-		expect(Expected{Kind: inventory.LateStep, Or: []inventory.Kind{inventory.MissingStep}})
+		expect(Expected{Kind: inventory.LateStep, Or: []inventory.Kind{v.missing(h)}})
 	case h.isLate():
 		explained()
 	}
