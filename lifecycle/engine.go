@@ -21,8 +21,8 @@ type EngineOptions struct {
 	Board Board
 	Clock Clock
 	Rules *Rules
-	// Quarantine keeps a message that cannot be decoded; durable when it returns
-	// nil.
+	// Quarantine keeps a message that cannot be decoded, or that our own code fails
+	// on; durable when it returns nil.
 	Quarantine func(ctx context.Context, items []inventory.Quarantined) error
 	Logger     *slog.Logger
 	// Changed is called after each flush with what it wrote; it must not block.
@@ -46,6 +46,9 @@ type Engine struct {
 	evidenceDirty uint64    // counts facts, so that owners notice new ones
 
 	ready chan struct{} // closed once stored facts are loaded
+
+	// stitch is stitchComponent; tests put a fault of ours in its place.
+	stitch func(*Rules, []entry, *Evidence, time.Time) []inventory.Lifecycle
 }
 
 // factHistory is how long watermarks are kept in memory. A lifecycle that asks
@@ -65,6 +68,7 @@ func NewEngine(o EngineOptions) *Engine {
 	}
 	return &Engine{
 		EngineOptions: o, evidence: NewEvidence(), known: map[uint64]struct{}{}, seed: maphash.MakeSeed(), ready: make(chan struct{}),
+		stitch: stitchComponent,
 	}
 }
 
@@ -145,7 +149,8 @@ func (e *Engine) Watermark() time.Time { return e.watermark() }
 // starts from what the store holds, so it may be called again after any crash.
 //
 // A fault of ours that panics ends this ownership with an error, not the
-// process: the partition is taken up again behind its cursor.
+// process: the partition is taken up again behind its cursor, and the messages
+// that were in hand are counted (see [desk]).
 func (e *Engine) Own(ctx context.Context, lease Lease) (err error) {
 	defer func() {
 		if fault := recover(); fault != nil {
