@@ -137,7 +137,7 @@ func (d *desk) setAside(ctx context.Context, e *Engine, p *PoisonError) error {
 // stitched stitches a component. Where our code fails on one that no message in
 // hand is about, no message is to blame and the partition must go on: the fault
 // is returned.
-func (o *owner) stitched(c *component, now time.Time) (told []inventory.Lifecycle, fault *faultError) {
+func (o *owner) stitched(ctx context.Context, c *component, now time.Time) (told []inventory.Lifecycle, fault *faultError, err error) {
 	defer func() {
 		if c.heard {
 			return // the message in hand answers for it
@@ -146,10 +146,12 @@ func (o *owner) stitched(c *component, now time.Time) (told []inventory.Lifecycl
 			fault = &faultError{p, debug.Stack()}
 		}
 	}()
-	o.withEvidence(func(ev *Evidence) {
-		told = o.stitch(o.Rules, slices.Clone(c.entries), ev, now)
-	})
-	return told, nil
+	for more := true; more && err == nil; more, err = o.recallEvidence(ctx) {
+		o.withEvidence(func(ev *Evidence) {
+			told = o.stitch(o.Rules, slices.Clone(c.entries), ev, now)
+		})
+	}
+	return told, nil, err
 }
 
 // unjudged says of a component that our own code fails on it. What is stored of

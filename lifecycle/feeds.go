@@ -202,7 +202,7 @@ func (o *factOwner) judge(ctx context.Context) error {
 			})
 		}
 		if len(o.written) > 2*len(all)+1000 {
-			oldest := now.Add(-factHistory).UnixMicro()
+			oldest := now.Add(-o.factHistory).UnixMicro()
 			maps.DeleteFunc(o.written, func(k silenceKey, w written) bool { return w.ended && k.last < oldest })
 		}
 	})

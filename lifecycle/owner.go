@@ -400,7 +400,8 @@ func (o *owner) fire(now time.Time) {
 				continue
 			}
 			for _, a := range c.awaits {
-				if _, ok := ev.reach(a.System, a.location, a.Through); ok {
+				// Where the answer is forgotten, judging looks it up.
+				if _, ok := ev.reach(a.System, a.location, a.Through); ok || len(ev.missed) > 0 {
 					o.touch(c)
 					break
 				}
@@ -436,7 +437,10 @@ func (o *owner) flush(ctx context.Context, raw []inventory.Record, now time.Time
 		if len(c.keys) == 0 {
 			continue
 		}
-		rows, findings = o.judge(rows, findings, c, now)
+		var err error
+		if rows, findings, err = o.judge(ctx, rows, findings, c, now); err != nil {
+			return err
+		}
 	}
 	if err := o.Store.WriteRecords(ctx, raw); err != nil {
 		return fmt.Errorf("write records: %w", err)
@@ -528,16 +532,20 @@ func (o *owner) address(out map[int]*Parcel, origin map[int]time.Time, c *compon
 }
 
 // judge stitches a component and appends the rows that changed.
-func (o *owner) judge(rows []Row, findings []FindingRow, c *component, now time.Time) ([]Row, []FindingRow) {
+func (o *owner) judge(ctx context.Context, rows []Row, findings []FindingRow, c *component, now time.Time) ([]Row, []FindingRow, error) {
 	var told []inventory.Lifecycle
 	now = later2(now, c.judged)
 	c.judged = now
 	if !c.away && len(c.entries) > 0 {
 		var fault *faultError
-		if told, fault = o.stitched(c, now); fault != nil {
+		var err error
+		if told, fault, err = o.stitched(ctx, c, now); err != nil {
+			return nil, nil, err
+		}
+		if fault != nil {
 			o.hot.due.schedule(c, time.Time{})
 			c.closed, c.awaits = false, nil
-			return rows, append(findings, o.unjudged(c, fault))
+			return rows, append(findings, o.unjudged(c, fault)), nil
 		}
 	}
 	c.heard = false
@@ -603,7 +611,7 @@ func (o *owner) judge(rows []Row, findings []FindingRow, c *component, now time.
 		}
 	}
 	o.hot.due.schedule(c, due)
-	return rows, findings
+	return rows, findings, nil
 }
 
 // settle lets go of what needs no memory any more.

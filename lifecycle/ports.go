@@ -219,6 +219,10 @@ type Store interface {
 	// Facts calls yield with every stored watermark received since, in order of
 	// position.
 	Facts(ctx context.Context, since time.Time, yield func(inventory.Fact)) error
+	// FactsAbout calls yield with every stored watermark of one of the systems at
+	// one of the locations, written without padding and empty where a watermark
+	// names none; and perhaps with others.
+	FactsAbout(ctx context.Context, systems, locations []string, yield func(inventory.Fact)) error
 }
 
 // Clock tells the time; a simulated retailer runs it faster.

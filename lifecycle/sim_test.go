@@ -44,7 +44,8 @@ type world struct {
 	quarantined []inventory.Quarantined
 	faulty      func([]entry, time.Time) bool // where our own code panics
 
-	crashes float64 // chance that an operation ends the process
+	keep    time.Duration // how long facts are kept in memory; 0: as in earnest
+	crashes float64       // chance that an operation ends the process
 	ops     int
 }
 
@@ -309,6 +310,13 @@ func (s simStore) Facts(_ context.Context, _ time.Time, yield func(inventory.Fac
 	return nil
 }
 
+func (s simStore) FactsAbout(_ context.Context, _, _ []string, yield func(inventory.Fact)) error {
+	for _, f := range s.facts {
+		yield(f)
+	}
+	return nil
+}
+
 // run drives engines over the world until nothing is left to do: each step one
 // partition takes a turn, or dies and is taken over.
 func (w *world) run(t *testing.T, rules *Rules, arrivals []inventory.Record, until time.Time) {
@@ -316,6 +324,9 @@ func (w *world) run(t *testing.T, rules *Rules, arrivals []inventory.Record, unt
 	ctx := context.Background()
 	e := NewEngine(EngineOptions{Log: w, Store: simStore{w}, Board: w, Clock: w, Rules: rules, Hot: 3, Quarantine: w.quarantine})
 	close(e.ready)
+	if w.keep > 0 {
+		e.factHistory, e.trimEvery = w.keep, 7
+	}
 	e.stitch = func(rules *Rules, entries []entry, ev *Evidence, now time.Time) []inventory.Lifecycle {
 		if w.faulty != nil && w.faulty(entries, now) {
 			panic("a fault of ours")
@@ -510,6 +521,32 @@ func TestNothingOpensAhead(t *testing.T) {
 			if !known[id] {
 				t.Errorf("seed %d: %s %s was shown and never was", seed, kind, id)
 			}
+		}
+	}
+}
+
+// TestForgottenEvidence: an engine that keeps a minute of watermarks says the
+// same as one that keeps all of them.
+func TestForgottenEvidence(t *testing.T) {
+	rules := saleRules(t)
+	for seed := range uint64(20) {
+		w := newWorld(3000+seed, 1+int(seed%3))
+		w.keep = time.Minute
+		if seed%2 > 0 {
+			w.crashes = 0.02
+		}
+		for at := -30 * time.Minute; at < time.Hour; at += time.Duration(10+w.rng.IntN(60)) * time.Second {
+			behind := time.Duration(w.rng.IntN(400)) * time.Second
+			w.facts = append(w.facts, watermark("erp", at, at-behind), watermark("middleware", at, at-behind/4))
+		}
+		for i := range w.facts {
+			w.facts[i].Position = uint64(i + 1)
+		}
+		records := simTale(w.rng, 25, seed%4 == 0)
+		w.run(t, rules, slices.Clone(records), t0.Add(20*time.Minute))
+		w.check(t, rules, records)
+		if d := verified(t, w, rules); len(d) > 0 {
+			t.Errorf("seed %d: verify finds %d differences, first %+v", seed, len(d), d[0])
 		}
 	}
 }
