@@ -33,6 +33,7 @@ type component struct {
 	awaits []await
 	dirty  bool
 	closed bool
+	heard  bool // a message in hand is about it
 }
 
 // await is evidence a lifecycle waits for, about the location it is judged at.
@@ -175,6 +176,7 @@ func (h *hot) merge(c, d *component) (fallen []inventory.ScopedKey) {
 		c.findings[id] = ""
 	}
 	c.judged = later2(c.judged, d.judged)
+	c.heard = c.heard || d.heard
 	h.due.schedule(d, time.Time{})
 	d.keys, d.entries, d.lifecycles, d.findings = nil, nil, nil, nil
 	d.closed = true

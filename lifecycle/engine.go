@@ -21,8 +21,8 @@ type EngineOptions struct {
 	Board Board
 	Clock Clock
 	Rules *Rules
-	// Quarantine keeps a message that cannot be decoded; durable when it returns
-	// nil.
+	// Quarantine keeps a message that cannot be decoded, or that our own code fails
+	// on; durable when it returns nil.
 	Quarantine func(ctx context.Context, items []inventory.Quarantined) error
 	Logger     *slog.Logger
 	// Changed is called after each flush with what it wrote; it must not block.
@@ -46,11 +46,21 @@ type Engine struct {
 	evidenceDirty uint64    // counts facts, so that owners notice new ones
 
 	ready chan struct{} // closed once stored facts are loaded
+
+	// factHistory and trimEvery, smaller in tests.
+	factHistory time.Duration
+	trimEvery   uint64
+
+	// stitch is stitchComponent; tests put a fault of ours in its place.
+	stitch func(*Rules, []entry, *Evidence, time.Time) []inventory.Lifecycle
 }
 
-// factHistory is how long watermarks are kept in memory. A lifecycle that asks
-// for older evidence finds the oldest kept, which reaches further.
-const factHistory = 7 * 24 * time.Hour
+// factHistory is how long watermarks are kept in memory, once trimEvery more have
+// come. A lifecycle that asks for older ones has them read from the store.
+const (
+	factHistory = 7 * 24 * time.Hour
+	trimEvery   = 10_000
+)
 
 // NewEngine returns an engine; Run starts it.
 func NewEngine(o EngineOptions) *Engine {
@@ -65,6 +75,7 @@ func NewEngine(o EngineOptions) *Engine {
 	}
 	return &Engine{
 		EngineOptions: o, evidence: NewEvidence(), known: map[uint64]struct{}{}, seed: maphash.MakeSeed(), ready: make(chan struct{}),
+		stitch: stitchComponent, factHistory: factHistory, trimEvery: trimEvery,
 	}
 }
 
@@ -72,7 +83,9 @@ func NewEngine(o EngineOptions) *Engine {
 // It returns when ctx ends, with nil, or when the facts cannot be read.
 func (e *Engine) Run(ctx context.Context) error {
 	from := uint64(1)
-	err := e.Store.Facts(ctx, e.Clock.Now().Add(-factHistory), func(f inventory.Fact) {
+	// From the first one on, and trimmed on the way: which silence is one depends
+	// on the gaps before it, so an engine that began later would see others.
+	err := e.Store.Facts(ctx, time.Unix(0, 0), func(f inventory.Fact) {
 		e.takeFact(f)
 		from = max(from, f.Position+1)
 	})
@@ -101,8 +114,8 @@ func (e *Engine) takeFact(f inventory.Fact) {
 	e.known[id] = struct{}{}
 	e.evidence.Add(f)
 	e.evidenceDirty++
-	if e.evidenceDirty%10_000 == 0 {
-		e.evidence.Trim(f.ReceivedAt.Add(-factHistory))
+	if e.evidenceDirty%e.trimEvery == 0 {
+		e.evidence.Trim(e.Rules.Location, f.ReceivedAt.Add(-e.factHistory))
 		if len(e.known) > 1_000_000 {
 			clear(e.known)
 		}
@@ -114,6 +127,23 @@ func (e *Engine) withEvidence(f func(ev *Evidence)) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	f(e.evidence)
+}
+
+// recallEvidence gives the evidence back what it was asked about and had
+// forgotten; more reports whether there was anything.
+func (e *Engine) recallEvidence(ctx context.Context) (more bool, err error) {
+	var systems, locations []string
+	e.withEvidence(func(ev *Evidence) { systems, locations = ev.Missed() })
+	if len(systems) == 0 {
+		return false, nil
+	}
+	var facts []inventory.Fact
+	err = e.Store.FactsAbout(ctx, systems, locations, func(f inventory.Fact) { facts = append(facts, f) })
+	if err != nil {
+		return false, fmt.Errorf("load older evidence: %w", err)
+	}
+	e.withEvidence(func(ev *Evidence) { ev.Restore(systems, locations, facts) })
+	return true, nil
 }
 
 // watermark is the time up to which everything received has been processed in
@@ -145,7 +175,8 @@ func (e *Engine) Watermark() time.Time { return e.watermark() }
 // starts from what the store holds, so it may be called again after any crash.
 //
 // A fault of ours that panics ends this ownership with an error, not the
-// process: the partition is taken up again behind its cursor.
+// process: the partition is taken up again behind its cursor, and the messages
+// that were in hand are counted (see [desk]).
 func (e *Engine) Own(ctx context.Context, lease Lease) (err error) {
 	defer func() {
 		if fault := recover(); fault != nil {

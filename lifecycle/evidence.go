@@ -17,6 +17,9 @@ type Evidence struct {
 	about map[about][]*history
 	// Position is the newest fact taken in.
 	position uint64
+	// missed is what reach was asked about and could only have told from what was
+	// forgotten.
+	missed map[about]struct{}
 }
 
 // about is what a feed tells of: a system, at one location (without padding) or,
@@ -30,6 +33,13 @@ type history struct {
 	feed     inventory.Feed
 	received []int64
 	through  []int64
+
+	// What Trim has left of what it forgot: when the feed was first heard, when
+	// last of what is forgotten, how far it reached then, and its latest usual gaps.
+	forgot      bool
+	first, last int64
+	lost        int64
+	base        []time.Duration
 
 	// What follows from received[:settled+1], which only grows at its end: the
 	// silences that have ended, and the latest usual gaps. The last watermark's
@@ -62,19 +72,31 @@ func (e *Evidence) Add(f inventory.Fact) {
 	if h == nil {
 		h = &history{feed: feed}
 		e.feeds[feed] = h
-		k := about{feed.System, ""}
-		if feed.Location != "" {
-			k.location = inventory.Unpad(feed.Location)
-		}
+		k := aboutOf(feed)
 		e.about[k] = append(e.about[k], h)
 	}
 	h.add(f.ReceivedAt.UnixMicro(), f.Watermark.CompleteThrough.UnixMicro())
 }
 
+func aboutOf(feed inventory.Feed) about {
+	if feed.Location == "" {
+		return about{feed.System, ""}
+	}
+	return about{feed.System, inventory.Unpad(feed.Location)}
+}
+
 func (h *history) add(received, through int64) {
+	if h.forgot && received <= h.last { // among what is forgotten
+		h.first, h.lost = min(h.first, received), max(h.lost, through)
+		h.raise(0, h.lost)
+		return
+	}
 	at, heard := slices.BinarySearch(h.received, received)
-	if at > 0 {
+	switch {
+	case at > 0:
 		through = max(through, h.through[at-1])
+	case h.forgot:
+		through = max(through, h.lost)
 	}
 	if !heard { // what came at one instant is one word, and no gap
 		if at < len(h.received) {
@@ -83,16 +105,34 @@ func (h *history) add(received, through int64) {
 		h.received = slices.Insert(h.received, at, received)
 		h.through = slices.Insert(h.through, at, through)
 		h.known = false
-	} else if through > h.through[at] && at < len(h.received)-1 {
-		h.unsettle()
 	}
-	for i := at; i < len(h.through) && h.through[i] < through; i++ {
-		h.through[i] = through
+	h.raise(at, through)
+}
+
+// raise has everything from index i on reach at least through.
+func (h *history) raise(i int, through int64) {
+	for ; i < len(h.through) && h.through[i] <= through; i++ {
+		if h.through[i] < through {
+			h.through[i] = through
+			if i < len(h.through)-1 {
+				h.unsettle() // a silence that was worked out names how far the feed reached
+			}
+		}
 	}
 }
 
 // unsettle has silences worked out anew, after something came out of order.
-func (h *history) unsettle() { h.settled, h.ended, h.gaps, h.known = 0, nil, nil, false }
+func (h *history) unsettle() {
+	h.settled, h.ended, h.gaps, h.known = 0, nil, slices.Clone(h.base), false
+}
+
+// firstHeard is when the feed was first heard, whatever has been forgotten since.
+func (h *history) firstHeard() int64 {
+	if h.forgot {
+		return h.first
+	}
+	return h.received[0]
+}
 
 // Position returns the position of the newest fact taken in.
 func (e *Evidence) Position() uint64 {
@@ -102,22 +142,60 @@ func (e *Evidence) Position() uint64 {
 	return e.position
 }
 
-// Trim forgets what was received before t, keeping each feed's state at t, and
-// silences that had ended by then.
-func (e *Evidence) Trim(t time.Time) {
+// Trim forgets what was received before t, keeping each feed's state at t, once
+// that is half of what is kept of the feed. What reach is asked about later and
+// only the forgotten could tell is missed, and can be given back.
+func (e *Evidence) Trim(locate func(string) inventory.Location, t time.Time) {
 	for _, h := range e.feeds {
 		n := sort.Search(len(h.received), func(i int) bool { return h.received[i] > t.UnixMicro() }) - 1
-		if n <= 0 {
+		if n <= 0 || n < len(h.received)/2 {
 			continue
 		}
+		h.unsettle()
+		h.settle(h.place(locate), n)
+		h.base = slices.Clone(h.gaps)
+		h.first, h.last, h.lost, h.forgot = h.firstHeard(), h.received[n-1], h.through[n-1], true
 		h.received = slices.Clone(h.received[n:])
 		h.through = slices.Clone(h.through[n:])
-		if h.settled < n {
-			h.unsettle()
-			continue
+		h.unsettle()
+	}
+}
+
+// Missed returns the systems and locations (without padding; empty: all of them)
+// that reach was asked about since it was last called, and could only have told
+// from what was forgotten.
+func (e *Evidence) Missed() (systems, locations []string) {
+	for k := range e.missed {
+		systems, locations = append(systems, k.system), append(locations, k.location)
+	}
+	e.missed = nil
+	return systems, locations
+}
+
+// Restore gives back what was forgotten about systems at locations, as Missed
+// returned them. facts are all there are about them, in any order; others do no
+// harm. What no fact tells any more stays forgotten for good.
+func (e *Evidence) Restore(systems, locations []string, facts []inventory.Fact) {
+	whole := map[*history]*history{}
+	for i := range systems {
+		for _, h := range e.about[about{systems[i], locations[i]}] {
+			if h.forgot {
+				whole[h] = &history{feed: h.feed}
+			}
 		}
-		h.settled -= n
-		h.ended = slices.DeleteFunc(h.ended, func(s Silence) bool { return s.Ended.Before(t) })
+	}
+	for _, f := range facts {
+		h := e.feeds[f.Watermark.Feed()]
+		// What is not among the forgotten is here already, or not yet taken in.
+		if w := whole[h]; w != nil && f.ReceivedAt.UnixMicro() <= h.last && f.Position <= e.position {
+			w.add(f.ReceivedAt.UnixMicro(), f.Watermark.CompleteThrough.UnixMicro())
+		}
+	}
+	for h, w := range whole {
+		for i := range h.received {
+			w.add(h.received[i], h.through[i])
+		}
+		*h = *w
 	}
 }
 
@@ -142,9 +220,17 @@ func (e *Evidence) reach(system, location string, t time.Time) (at time.Time, ok
 		places = places[:1]
 	}
 	for _, place := range places {
-		for _, h := range e.about[about{system, place}] {
-			if h.received[0] > t.UnixMicro() {
+		k := about{system, place}
+		for _, h := range e.about[k] {
+			if h.firstHeard() > t.UnixMicro() {
 				continue
+			}
+			if h.forgot && through <= h.lost {
+				if e.missed == nil {
+					e.missed = map[about]struct{}{}
+				}
+				e.missed[k] = struct{}{}
+				return time.Time{}, false
 			}
 			i, _ := slices.BinarySearch(h.through, through)
 			if i == len(h.through) {
@@ -196,7 +282,7 @@ func (e *Evidence) silences(locate func(string) inventory.Location, now time.Tim
 		}
 	}
 	for _, h := range e.feeds {
-		h.settle(locate)
+		h.open(locate)
 		for _, s := range h.ended {
 			tell(s)
 		}
@@ -214,16 +300,28 @@ func (e *Evidence) silences(locate func(string) inventory.Location, now time.Tim
 	return all, next
 }
 
-// settle works out what the watermarks since the last time say about silences.
-func (h *history) settle(locate func(string) inventory.Location) {
+// place is the location whose opening hours the feed keeps.
+func (h *history) place(locate func(string) inventory.Location) inventory.Location {
+	if h.feed.Location == "" {
+		return inventory.Undeclared("")
+	}
+	return locate(h.feed.Location)
+}
+
+// open works out when the silence after the last watermark becomes one.
+func (h *history) open(locate func(string) inventory.Location) {
 	if h.known {
 		return
 	}
-	location := inventory.Undeclared("")
-	if h.feed.Location != "" {
-		location = locate(h.feed.Location)
-	}
-	last := len(h.received) - 1
+	location, last := h.place(locate), len(h.received)-1
+	h.settle(location, last)
+	h.opens = location.AfterOpen(time.UnixMicro(h.received[last]).UTC(), tolerance(h.gaps))
+	h.known = true
+}
+
+// settle works out what the watermarks up to the one at last say about silences,
+// from where that was done before.
+func (h *history) settle(location inventory.Location, last int) {
 	for ; h.settled < last; h.settled++ {
 		at, then := time.UnixMicro(h.received[h.settled]).UTC(), time.UnixMicro(h.received[h.settled+1]).UTC()
 		// Opening hours only lengthen a silence's patience.
@@ -241,8 +339,6 @@ func (h *history) settle(locate func(string) inventory.Location) {
 		}
 		h.gaps = append(h.gaps, then.Sub(at))
 	}
-	h.opens = location.AfterOpen(time.UnixMicro(h.received[last]).UTC(), tolerance(h.gaps))
-	h.known = true
 }
 
 // tolerance is how long a feed with these gaps, its latest, may be silent.

@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -72,7 +73,8 @@ func TestTrim(t *testing.T) {
 	last := t0.Add(599 * time.Minute)
 	locate := NewRules(nil, nil).Location
 	before, _ := e.silences(locate, last.Add(time.Hour))
-	e.Trim(t0.Add(5 * time.Hour))
+	e.Trim(locate, t0.Add(4*time.Hour)) // not worth it yet
+	e.Trim(locate, t0.Add(5*time.Hour))
 	if h := e.feeds[inventory.Feed{System: "erp"}]; len(h.received) != 300 {
 		t.Fatalf("kept %d watermarks, want 300", len(h.received))
 	}
@@ -85,6 +87,80 @@ func TestTrim(t *testing.T) {
 	}
 	if _, ok := e.reach("erp", "0123", last.Add(time.Nanosecond)); ok {
 		t.Error("evidence reaches beyond its newest watermark")
+	}
+}
+
+// TestForgottenIsGivenBack: the order of watermarks plays no part; and whatever is forgotten on the way, at whatever times,
+// once given back reach and silences are those of evidence that forgot nothing;
+// and silences are so also while it is forgotten.
+func TestForgottenIsGivenBack(t *testing.T) {
+	locate := NewRules(nil, nil).Location
+	for seed := range uint64(50) {
+		random := rand.New(rand.NewPCG(seed, 3))
+		var facts []inventory.Fact
+		whole, short := NewEvidence(), NewEvidence()
+		at := t0
+		for i := range 400 {
+			gap := time.Duration(30+random.IntN(60)) * time.Second
+			if random.IntN(40) == 0 {
+				gap = time.Duration(random.IntN(90)) * time.Minute
+			}
+			at = at.Add(gap)
+			f := spoke("erp", []string{"", "0123"}[random.IntN(2)], at)
+			f.Position = uint64(i + 1)
+			f.Watermark.CompleteThrough = at.Add(time.Duration(random.IntN(20)-15) * time.Minute)
+			if random.IntN(10) == 0 {
+				f.ReceivedAt = at.Add(-time.Duration(random.IntN(120)) * time.Second) // overtaken on its way
+			}
+			facts = append(facts, f)
+			whole.Add(f)
+			short.Add(f)
+			if random.IntN(20) == 0 {
+				short.Trim(locate, at.Add(-time.Hour))
+			}
+		}
+		recent := func(all []Silence) []Silence {
+			return slices.DeleteFunc(all, func(s Silence) bool { return !s.Ended.IsZero() && s.Ended.Before(at.Add(-time.Hour)) })
+		}
+		now := at.Add(time.Hour)
+		want, _ := whole.silences(locate, now)
+		got, _ := short.silences(locate, now)
+		if !reflect.DeepEqual(recent(want), recent(got)) {
+			t.Fatalf("seed %d: silences %+v, want %+v", seed, got, want)
+		}
+		mixed := NewEvidence()
+		for _, i := range random.Perm(len(facts)) {
+			mixed.Add(facts[i])
+		}
+		missed := 0
+		for range 200 {
+			due := t0.Add(time.Duration(random.Int64N(int64(now.Sub(t0)))))
+			wantAt, wantOK := whole.reach("erp", "123", due)
+			if gotAt, gotOK := mixed.reach("erp", "123", due); gotOK != wantOK || !gotAt.Equal(wantAt) {
+				t.Fatalf("seed %d: in another order %s is reached at %s, %t; want %s, %t", seed, due, gotAt, gotOK, wantAt, wantOK)
+			}
+			gotAt, gotOK := short.reach("erp", "123", due)
+			if systems, locations := short.Missed(); len(systems) > 0 {
+				missed++
+				short.Restore(systems, locations, facts)
+				gotAt, gotOK = short.reach("erp", "123", due)
+				if again, _ := short.Missed(); len(again) > 0 {
+					// The other feed about it.
+					short.Restore([]string{"erp", "erp"}, []string{"", "123"}, facts)
+					gotAt, gotOK = short.reach("erp", "123", due)
+				}
+			}
+			if gotOK != wantOK || !gotAt.Equal(wantAt) {
+				t.Fatalf("seed %d: %s reached at %s, %t; want %s, %t", seed, due, gotAt, gotOK, wantAt, wantOK)
+			}
+		}
+		if missed == 0 {
+			t.Errorf("seed %d: nothing was forgotten", seed)
+		}
+		want, _ = whole.silences(locate, now)
+		if got, _ = short.silences(locate, now); !reflect.DeepEqual(want, got) {
+			t.Fatalf("seed %d: given back, silences are %+v, want %+v", seed, got, want)
+		}
 	}
 }
 

@@ -15,60 +15,65 @@ import (
 // ownFacts is the life of the fact partition's owner: it stores watermarks, and
 // says which feeds have fallen silent and whether our own pipeline is behind.
 func (e *Engine) ownFacts(ctx context.Context, lease Lease) error {
-	reader, err := e.Log.Read(ctx, lease)
+	desk, err := openDesk(ctx, e.Log, lease)
 	if err != nil {
-		return fmt.Errorf("read the fact log: %w", err)
+		return err
 	}
-	defer reader.Close()
+	defer desk.reader.Close()
 	o := &factOwner{
-		Engine: e, lease: lease, position: reader.Cursor(), progress: progressTracker{lease: lease},
+		Engine: e, lease: lease, desk: desk, position: desk.reader.Cursor(), progress: progressTracker{lease: lease},
 		written: map[silenceKey]written{}, standing: map[int]*standstill{},
 	}
 	if err := e.Store.Known(ctx, lease.Partition, o.cold.add); err != nil {
 		return fmt.Errorf("load known facts: %w", err)
 	}
 	for ctx.Err() == nil {
-		messages, err := reader.Fetch(ctx, fetchMessages, fetchWait)
-		if poison := (*PoisonError)(nil); errors.As(err, &poison) {
-			if err := e.keepPoison(ctx, poison); err != nil {
-				return err
-			}
-			o.position = poison.Position
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("fetch: %w", err)
-		}
-		raw, err := e.unheld(ctx, &o.cold, func(yield func(*inventory.Record)) {
-			for m := range messages {
-				for i := range messages[m].Parcel.Records {
-					r := &messages[m].Parcel.Records[i]
-					r.Partition, r.Position = messages[m].Partition, messages[m].Position
-					yield(r)
-				}
-				o.position = messages[m].Position
-			}
-		})
-		if err != nil {
+		if err := desk.attempt(ctx, o.turn); err != nil {
 			return err
 		}
-		if err := e.Store.WriteRecords(ctx, raw); err != nil {
-			return fmt.Errorf("write facts: %w", err)
-		}
-		for i := range raw {
-			o.cold.add(IdentityHash(raw[i].Identity()))
-		}
-		if err := o.judge(ctx); err != nil {
-			return err
-		}
-		if len(messages) > 0 {
-			if err := reader.Ack(ctx, o.position); err != nil {
-				return fmt.Errorf("move the cursor: %w", err)
+	}
+	return nil
+}
+
+// turn stores what has come and says what it changes.
+func (o *factOwner) turn(ctx context.Context) error {
+	messages, err := o.desk.next(ctx)
+	if poison := (*PoisonError)(nil); errors.As(err, &poison) {
+		o.position = poison.Position
+		return o.desk.setAside(ctx, o.Engine, poison)
+	}
+	if err != nil {
+		return fmt.Errorf("fetch: %w", err)
+	}
+	raw, err := o.unheld(ctx, &o.cold, func(yield func(*inventory.Record)) {
+		for m := range messages {
+			for i := range messages[m].Parcel.Records {
+				r := &messages[m].Parcel.Records[i]
+				r.Partition, r.Position = messages[m].Partition, messages[m].Position
+				yield(r)
 			}
+			o.position = messages[m].Position
 		}
-		if err := e.Board.Report(ctx, o.progress.advance(ctx, e, reader, o.position)); err != nil {
-			return fmt.Errorf("report progress: %w", err)
+	})
+	if err != nil {
+		return err
+	}
+	if err := o.Store.WriteRecords(ctx, raw); err != nil {
+		return fmt.Errorf("write facts: %w", err)
+	}
+	for i := range raw {
+		o.cold.add(IdentityHash(raw[i].Identity()))
+	}
+	if err := o.judge(ctx); err != nil {
+		return err
+	}
+	if len(messages) > 0 {
+		if err := o.desk.reader.Ack(ctx, o.position); err != nil {
+			return fmt.Errorf("move the cursor: %w", err)
 		}
+	}
+	if err := o.Board.Report(ctx, o.progress.advance(ctx, o.Engine, o.desk.reader, o.position)); err != nil {
+		return fmt.Errorf("report progress: %w", err)
 	}
 	return nil
 }
@@ -76,6 +81,7 @@ func (e *Engine) ownFacts(ctx context.Context, lease Lease) error {
 type factOwner struct {
 	*Engine
 	lease    Lease
+	desk     *desk
 	cold     coldFilter
 	written  map[silenceKey]written
 	revision uint64
@@ -196,7 +202,7 @@ func (o *factOwner) judge(ctx context.Context) error {
 			})
 		}
 		if len(o.written) > 2*len(all)+1000 {
-			oldest := now.Add(-factHistory).UnixMicro()
+			oldest := now.Add(-o.factHistory).UnixMicro()
 			maps.DeleteFunc(o.written, func(k silenceKey, w written) bool { return w.ended && k.last < oldest })
 		}
 	})
@@ -246,15 +252,15 @@ func silentFeed(rules *Rules, s *Silence, now time.Time) inventory.Finding {
 	return f
 }
 
-// keepPoison puts a message nobody can decode into the quarantine, with a
-// telemetry_gap that says so, and lets the partition go on behind it.
+// keepPoison puts a message nothing can be done with into the quarantine, with a
+// telemetry_gap that says so.
 func (e *Engine) keepPoison(ctx context.Context, p *PoisonError) error {
 	now := e.Clock.Now()
 	sum := sha256.Sum256(p.Raw)
 	item := inventory.Quarantined{
 		ID: hex.EncodeToString(sum[:16]), ReceivedAt: now, Source: fmt.Sprintf("partition %d, message %d", p.Partition, p.Position),
 		Transport: "log", ContentType: "application/octet-stream", Reason: "poison",
-		Detail: "A message of our own log cannot be decoded: " + p.Err.Error(), Raw: p.Raw,
+		Detail: fmt.Sprintf("A message of our own log (partition %d, message %d) is set aside: %v.", p.Partition, p.Position, p.Err), Raw: p.Raw,
 	}
 	if e.Quarantine != nil {
 		if err := e.Quarantine(ctx, []inventory.Quarantined{item}); err != nil {
@@ -264,7 +270,7 @@ func (e *Engine) keepPoison(ctx context.Context, p *PoisonError) error {
 	f := inventory.Finding{
 		ID: findingID(inventory.TelemetryGap, "log", item.Source), Kind: inventory.TelemetryGap, Cause: inventory.CauseTelemetry,
 		State: inventory.FindingOpen, Severity: inventory.Critical, System: "stocktrace", FirstOccurredAt: now, OpenedAt: now,
-		Title: "A message could not be read", Sentence: item.Detail, Action: "Look at the quarantine and re-ingest it.",
+		Title: "A message of our own log is set aside", Sentence: item.Detail, Action: "What it carried is in no lifecycle: its bytes are in the quarantine. Report it with the engine's log.",
 	}
 	f.GroupKey = inventory.GroupKey{Kind: f.Kind, Cause: f.Cause, System: f.System}
 	f.Group = groupID(f.GroupKey)

@@ -32,7 +32,7 @@ const (
 type owner struct {
 	*Engine
 	lease    Lease
-	reader   Reader
+	desk     *desk
 	cold     coldFilter
 	hot      hot
 	waiting  map[*component]struct{} // components that wait for evidence
@@ -54,9 +54,9 @@ func (e *Engine) ownPartition(ctx context.Context, lease Lease) error {
 	if err != nil {
 		return err
 	}
-	defer o.reader.Close()
+	defer o.desk.reader.Close()
 	for ctx.Err() == nil {
-		if err := o.turn(ctx); err != nil {
+		if err := o.desk.attempt(ctx, o.turn); err != nil {
 			return err
 		}
 	}
@@ -76,13 +76,10 @@ func (e *Engine) newOwner(ctx context.Context, lease Lease) (*owner, error) {
 
 // turn is one round of reading, judging and writing.
 func (o *owner) turn(ctx context.Context) error {
-	messages, err := o.reader.Fetch(ctx, fetchMessages, fetchWait)
+	messages, err := o.desk.next(ctx)
 	if poison := (*PoisonError)(nil); errors.As(err, &poison) {
-		if err := o.keepPoison(ctx, poison); err != nil {
-			return err
-		}
 		o.position = poison.Position
-		return nil
+		return o.desk.setAside(ctx, o.Engine, poison)
 	}
 	if err != nil {
 		return fmt.Errorf("fetch: %w", err)
@@ -96,7 +93,7 @@ func (o *owner) turn(ctx context.Context) error {
 	if err := o.flush(ctx, raw, now, len(messages) > 0); err != nil {
 		return err
 	}
-	if err := o.Board.Report(ctx, o.progress.advance(ctx, o.Engine, o.reader, o.position)); err != nil {
+	if err := o.Board.Report(ctx, o.progress.advance(ctx, o.Engine, o.desk.reader, o.position)); err != nil {
 		return fmt.Errorf("report progress: %w", err)
 	}
 	return nil
@@ -105,11 +102,12 @@ func (o *owner) turn(ctx context.Context) error {
 // start loads what the store remembers: the cold filter, and every component
 // that still expects something.
 func (o *owner) start(ctx context.Context) error {
-	reader, err := o.Log.Read(ctx, o.lease)
+	desk, err := openDesk(ctx, o.Log, o.lease)
 	if err != nil {
-		return fmt.Errorf("read the log: %w", err)
+		return err
 	}
-	o.reader, o.position = reader, reader.Cursor()
+	reader := desk.reader
+	o.desk, o.position = desk, reader.Cursor()
 	if err := o.Store.Known(ctx, o.lease.Partition, o.cold.add); err != nil {
 		return errors.Join(fmt.Errorf("load known keys: %w", err), reader.Close())
 	}
@@ -183,7 +181,8 @@ func (o *owner) take(ctx context.Context, messages []Message) ([]inventory.Recor
 		return nil, err
 	}
 	for _, b := range bindings {
-		o.bind([]inventory.ScopedKey{b.Key, b.Lesser})
+		c := o.bind([]inventory.ScopedKey{b.Key, b.Lesser})
+		c.heard = c.dirty
 	}
 	for i := range arrivals {
 		a := &arrivals[i]
@@ -193,6 +192,7 @@ func (o *owner) take(ctx context.Context, messages []Message) ([]inventory.Recor
 		}
 		c := o.bind(keys)
 		c.add(a.entry)
+		c.heard = true
 		o.touch(c)
 	}
 	return raw, nil
@@ -400,7 +400,8 @@ func (o *owner) fire(now time.Time) {
 				continue
 			}
 			for _, a := range c.awaits {
-				if _, ok := ev.reach(a.System, a.location, a.Through); ok {
+				// Where the answer is forgotten, judging looks it up.
+				if _, ok := ev.reach(a.System, a.location, a.Through); ok || len(ev.missed) > 0 {
 					o.touch(c)
 					break
 				}
@@ -417,12 +418,8 @@ func (o *owner) flush(ctx context.Context, raw []inventory.Record, now time.Time
 	if len(dirty) == 0 && len(raw) == 0 && !moved {
 		return nil
 	}
-	if err := o.Store.WriteRecords(ctx, raw); err != nil {
-		return fmt.Errorf("write records: %w", err)
-	}
-	for i := range raw {
-		o.cold.add(IdentityHash(raw[i].Identity()))
-	}
+	// Everything is worked out before anything is written: a message that our code
+	// fails on leaves nothing behind.
 	var bindings []BindingRow
 	out := map[int]*Parcel{}
 	origin := map[int]time.Time{}
@@ -434,20 +431,29 @@ func (o *owner) flush(ctx context.Context, raw []inventory.Record, now time.Time
 		bindings = o.bindingRows(bindings, c)
 		o.address(out, origin, c)
 	}
-	for partition, p := range out {
-		at, err := o.Log.Publish(ctx, partition, parcelID(o.lease.Partition, partition, p), *p)
-		if err != nil {
-			return fmt.Errorf("publish to partition %d: %w", partition, err)
-		}
-		o.progress.sent = append(o.progress.sent, sent{partition, at, origin[partition]})
-	}
 	var rows []Row
 	var findings []FindingRow
 	for _, c := range dirty {
 		if len(c.keys) == 0 {
 			continue
 		}
-		rows, findings = o.judge(rows, findings, c, now)
+		var err error
+		if rows, findings, err = o.judge(ctx, rows, findings, c, now); err != nil {
+			return err
+		}
+	}
+	if err := o.Store.WriteRecords(ctx, raw); err != nil {
+		return fmt.Errorf("write records: %w", err)
+	}
+	for i := range raw {
+		o.cold.add(IdentityHash(raw[i].Identity()))
+	}
+	for partition, p := range out {
+		at, err := o.Log.Publish(ctx, partition, parcelID(o.lease.Partition, partition, p), *p)
+		if err != nil {
+			return fmt.Errorf("publish to partition %d: %w", partition, err)
+		}
+		o.progress.sent = append(o.progress.sent, sent{partition, at, origin[partition]})
 	}
 	if err := o.Store.WriteFindings(ctx, findings); err != nil {
 		return fmt.Errorf("write findings: %w", err)
@@ -464,7 +470,7 @@ func (o *owner) flush(ctx context.Context, raw []inventory.Record, now time.Time
 		return fmt.Errorf("write bindings: %w", err)
 	}
 	if moved {
-		if err := o.reader.Ack(ctx, o.position); err != nil {
+		if err := o.desk.reader.Ack(ctx, o.position); err != nil {
 			return fmt.Errorf("move the cursor: %w", err)
 		}
 	}
@@ -526,15 +532,23 @@ func (o *owner) address(out map[int]*Parcel, origin map[int]time.Time, c *compon
 }
 
 // judge stitches a component and appends the rows that changed.
-func (o *owner) judge(rows []Row, findings []FindingRow, c *component, now time.Time) ([]Row, []FindingRow) {
+func (o *owner) judge(ctx context.Context, rows []Row, findings []FindingRow, c *component, now time.Time) ([]Row, []FindingRow, error) {
 	var told []inventory.Lifecycle
 	now = later2(now, c.judged)
 	c.judged = now
 	if !c.away && len(c.entries) > 0 {
-		o.withEvidence(func(ev *Evidence) {
-			told = stitchComponent(o.Rules, slices.Clone(c.entries), ev, now)
-		})
+		var fault *faultError
+		var err error
+		if told, fault, err = o.stitched(ctx, c, now); err != nil {
+			return nil, nil, err
+		}
+		if fault != nil {
+			o.hot.due.schedule(c, time.Time{})
+			c.closed, c.awaits = false, nil
+			return rows, append(findings, o.unjudged(c, fault)), nil
+		}
 	}
+	c.heard = false
 	live := make(map[string]bool, len(told))
 	liveFindings := map[string]bool{}
 	c.closed, c.awaits = true, nil
@@ -597,7 +611,7 @@ func (o *owner) judge(rows []Row, findings []FindingRow, c *component, now time.
 		}
 	}
 	o.hot.due.schedule(c, due)
-	return rows, findings
+	return rows, findings, nil
 }
 
 // settle lets go of what needs no memory any more.

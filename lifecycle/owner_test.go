@@ -29,7 +29,9 @@ func TestWaitsWhereItIsJudged(t *testing.T) {
 	}
 	look := func(now time.Duration) {
 		o.dirty, c.dirty = nil, false
-		o.judge(nil, nil, c, t0.Add(now))
+		if _, _, err := o.judge(t.Context(), nil, nil, c, t0.Add(now)); err != nil {
+			t.Fatal(err)
+		}
 		o.settle([]*component{c})
 	}
 	look(10 * time.Minute)

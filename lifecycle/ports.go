@@ -38,6 +38,7 @@ type Message struct {
 	Partition int
 	Position  uint64 // stream sequence: unique and increasing within the partition
 	Parcel    Parcel
+	Raw       []byte // as the log holds it, for the quarantine
 }
 
 // Log is the durable, partitioned log. Partitions are numbered from 0; the fact
@@ -52,6 +53,12 @@ type Log interface {
 	// acknowledged. Only the holder of the partition's lease may; its epoch fences
 	// the cursor.
 	Read(ctx context.Context, lease Lease) (Reader, error)
+	// Fail counts, durably, one more failure of our own code on the message at
+	// position, and returns how many there have been, whoever counted them.
+	Fail(ctx context.Context, partition int, position uint64) (int, error)
+	// Failures returns how often Fail was called for each message behind position
+	// for which it was.
+	Failures(ctx context.Context, partition int, position uint64) (map[uint64]int, error)
 	// Facts calls yield with every fact from position from on, in order, until
 	// ctx ends: a reader of its own in every process, acknowledging nothing.
 	// caughtUp is called with the time up to which all facts have been yielded,
@@ -62,7 +69,8 @@ type Log interface {
 // ErrFenced is returned to a former owner of a partition.
 var ErrFenced = errors.New("the partition has another owner")
 
-// PoisonError is a message that cannot be decoded.
+// PoisonError is a message that nothing can be done with: it cannot be decoded,
+// or our own code fails on it again and again.
 type PoisonError struct {
 	Partition int
 	Position  uint64
@@ -71,7 +79,7 @@ type PoisonError struct {
 }
 
 func (e *PoisonError) Error() string {
-	return fmt.Sprintf("message %d of partition %d cannot be decoded: %v", e.Position, e.Partition, e.Err)
+	return fmt.Sprintf("message %d of partition %d: %v", e.Position, e.Partition, e.Err)
 }
 
 func (e *PoisonError) Unwrap() error { return e.Err }
@@ -211,6 +219,10 @@ type Store interface {
 	// Facts calls yield with every stored watermark received since, in order of
 	// position.
 	Facts(ctx context.Context, since time.Time, yield func(inventory.Fact)) error
+	// FactsAbout calls yield with every stored watermark of one of the systems at
+	// one of the locations, written without padding and empty where a watermark
+	// names none; and perhaps with others.
+	FactsAbout(ctx context.Context, systems, locations []string, yield func(inventory.Fact)) error
 }
 
 // Clock tells the time; a simulated retailer runs it faster.

@@ -24,6 +24,9 @@ type Source interface {
 	// Causes returns what the findings on bad lifecycles of (from, to] say, the
 	// most frequent first.
 	Causes(ctx context.Context, i Indicator, from, to time.Time, limit int) ([]Cause, error)
+	// AtRisk returns what the bad lifecycles of (from, to] were about, and the part
+	// of it that their open findings still put at risk.
+	AtRisk(ctx context.Context, i Indicator, from, to time.Time) (all, open Risk, err error)
 }
 
 // Options configure an Evaluator.

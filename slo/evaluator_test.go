@@ -3,6 +3,8 @@ package slo_test
 import (
 	"context"
 	"errors"
+	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -47,6 +49,10 @@ func (s *source) Trend(context.Context, slo.Indicator, time.Time, time.Time, tim
 func (s *source) Causes(_ context.Context, _ slo.Indicator, from, to time.Time, _ int) ([]slo.Cause, error) {
 	s.causes = append(s.causes, [2]time.Time{from, to})
 	return []slo.Cause{{Kind: inventory.MissingStep, System: "erp", Step: "posted", Lifecycles: 300}}, nil
+}
+
+func (s *source) AtRisk(context.Context, slo.Indicator, time.Time, time.Time) (all, open slo.Risk, err error) {
+	return slo.Risk{Units: []inventory.Quantity{{UOM: "EA", Quantity: inventory.DecimalFromParts(3, 0)}}}, slo.Risk{}, nil
 }
 
 var start = time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
@@ -210,5 +216,57 @@ func TestNewEvaluatorRefuses(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v does not say %q", err, want)
 		}
+	}
+}
+
+// TestReportIsOfACalendarMonth: months are the zone's own, the one before is
+// whole, and one that is not over is counted up to now.
+func TestReportIsOfACalendarMonth(t *testing.T) {
+	zone, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	october, november := time.Date(2026, 10, 1, 0, 0, 0, 0, zone), time.Date(2026, 11, 1, 0, 0, 0, 0, zone)
+	var asked []time.Duration
+	s := &source{tally: func(w []time.Duration) []slo.Tally {
+		asked = append(asked, w...)
+		c := slo.Counts{Good: 990, Bad: 10}
+		if len(asked)%2 == 0 { // the month itself
+			c = slo.Counts{Good: 998, Bad: 2, Unknown: 1}
+		}
+		return []slo.Tally{fill("0123", "north", c, w)}
+	}}
+	e, _, _ := evaluator(t, s)
+
+	r, err := e.Report(t.Context(), "sale-posted", october)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []time.Duration{30 * day, 31*day + time.Hour}; !slices.Equal(asked, want) {
+		t.Errorf("counted over %v, want %v: September, and October with its longer day", asked, want)
+	}
+	if !r.AsOf.Equal(november) || !r.To.Equal(november) || r.Total.Pending != 0 || len(r.Regions) != 1 {
+		t.Errorf("as of %v to %v, %d pending, %d regions", r.AsOf, r.To, r.Total.Pending, len(r.Regions))
+	}
+	attainment, budget, ok := r.Change()
+	if !ok || math.Abs(attainment-0.008) > 1e-9 || math.Abs(budget-1.6) > 1e-9 {
+		t.Errorf("changed by %v and %v, %v; want 0.008 and 1.6", attainment, budget, ok)
+	}
+	if len(r.Causes) != 1 || len(r.AtRisk.Units) != 1 || len(r.Open.Units) != 0 {
+		t.Errorf("causes %v, at risk %v, open %v", r.Causes, r.AtRisk, r.Open)
+	}
+	if from := s.causes[0][0]; !from.Equal(october.Add(-time.Microsecond)) {
+		t.Errorf("causes from %v", from)
+	}
+
+	if r, err = e.Report(t.Context(), "sale-posted", november); err != nil || !r.AsOf.Equal(start) || r.Total.Pending != 1 {
+		t.Errorf("a month that is not over: as of %v, %d pending, %v", r.AsOf, r.Total.Pending, err)
+	}
+	r, err = e.Report(t.Context(), "sale-posted", november.AddDate(0, 1, 0))
+	if _, _, ok := r.Change(); err != nil || ok || r.Total.Counts.Valid() != 0 {
+		t.Errorf("a month to come: %+v, %v", r.Total, err)
+	}
+	if _, err = e.Report(t.Context(), "sale-posed", november); !errors.Is(err, slo.ErrUnknown) {
+		t.Errorf("an unknown name: %v", err)
 	}
 }

@@ -35,6 +35,7 @@ type endpoint struct {
 	answer  answerFunc
 	item    any // what the answer is, or what its list is of
 	listed  bool
+	sheet   bool             // one answer that can be had as CSV
 	raw     http.HandlerFunc // answers with bytes instead
 }
 
@@ -131,6 +132,16 @@ func (s *Server) endpoints() []endpoint {
 			params: window[2:], answer: s.apiObjectives, item: objectiveJSON{}, listed: true,
 		},
 		{
+			path: "/objectives/{name}/report", name: "getReport",
+			summary: "A promise over one calendar month: attainment, budget left, the worst three causes, units and money at risk, and the change on the month before.",
+			params: []parameter{
+				{name: "name", inPath: true, doc: "Name of the objective."},
+				{name: "month", doc: "2026-11; this month where not given. A month that is not over is counted up to now."},
+				window[2],
+			},
+			answer: s.apiReport, item: reportJSON{}, sheet: true,
+		},
+		{
 			path: "/incidents", name: "listIncidents", summary: "What on-call was told, firing ones first.",
 			params: append([]parameter{{name: "from", kind: "date-time", doc: "Those over before are left out; a week ago where not given."}}, window[0], window[2]),
 			answer: s.apiIncidents, item: incidentJSON{}, listed: true,
@@ -193,6 +204,9 @@ func (s *Server) answer(f answerFunc) http.HandlerFunc {
 			if l.status != 0 {
 				status = l.status
 			}
+			if l.body != nil {
+				v = l.body
+			}
 		}
 		body, err := json.Marshal(v)
 		if err != nil {
@@ -221,8 +235,8 @@ func (s *Server) failAPI(w http.ResponseWriter, r *http.Request, err error) {
 	s.problem(w, r, p)
 }
 
-// list is a window into a list. columns name what a CSV of it has; they are keys
-// of its items as JSON.
+// list is a window into a list, or one answer that has rows. columns name what a
+// CSV of it has; a list's are keys of its items as JSON.
 type list struct {
 	Items   any    `json:"items"`
 	Next    string `json:"next"`
@@ -230,6 +244,7 @@ type list struct {
 	rows    func(yield func([]string))
 	name    string
 	status  int
+	body    any // what JSON answers with where it is no list
 }
 
 // windowOf cuts a list that was asked for one row more than wanted.

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/stocktrace/stocktrace/inventory"
+	"github.com/stocktrace/stocktrace/slo"
 	"github.com/stocktrace/stocktrace/web"
 	"github.com/stocktrace/stocktrace/web/webtest"
 )
@@ -266,23 +267,86 @@ func TestCSV(t *testing.T) {
 	}
 }
 
+// TestReport: the month asked for, in the server's zone, as JSON and one figure a
+// row.
+func TestReport(t *testing.T) {
+	var asked []time.Time
+	s := serve(t, func(o *web.Options) {
+		o.Report = func(_ context.Context, name string, first time.Time) (slo.Report, error) {
+			asked = append(asked, first)
+			return webtest.Report(name, first)
+		}
+	})
+	const path = "/api/v1/objectives/sale-posted/report"
+	_, body := s.ask(t, path+"?month=2026-10")
+	var got struct {
+		Month, Sentence  string
+		Good, Bad        int
+		Attainment       float64
+		BudgetLeft       float64 `json:"budget_left"`
+		AttainmentChange float64 `json:"attainment_change"`
+		Before           struct{ Bad int }
+		Causes           []struct{ Title, Step string }
+		AtRisk           struct {
+			Units  []struct{ UOM, Quantity string }
+			Values []struct{ Currency, Amount string }
+		} `json:"at_risk"`
+	}
+	if err := json.Unmarshal(body, &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Month != "2026-10" || got.Good != 1_204_332 || got.Bad != 4_577 || got.Before.Bad != 7_310 || got.AttainmentChange < 0.002 ||
+		len(got.Causes) != 3 || got.Causes[0].Title != "No item mapping" || got.Causes[0].Step != "mapped" || got.Sentence == "" ||
+		got.AtRisk.Units[0].Quantity != "9120" || got.AtRisk.Values[0].Amount != "180221.9" {
+		t.Errorf("report is %s", body)
+	}
+	s.ask(t, path)
+	zone := webtest.Locations["0123"].Zone
+	if want := []time.Time{time.Date(2026, 10, 1, 0, 0, 0, 0, zone), time.Date(2026, 11, 1, 0, 0, 0, 0, zone)}; !slices.EqualFunc(want, asked, time.Time.Equal) {
+		t.Errorf("asked for the months from %v, want %v", asked, want)
+	}
+	res, body := s.ask(t, path+"?month=2026-10&format=csv")
+	rows, err := csv.NewReader(bytes.NewReader(body)).ReadAll()
+	if err != nil || !strings.Contains(res.Header.Get("Content-Disposition"), `"report-sale-posted-2026-10.csv"`) {
+		t.Fatalf("%v, %s", err, res.Header)
+	}
+	for _, want := range [][]string{
+		{"objective", "month", "section", "name", "measure", "value"},
+		{"sale-posted", "2026-10", "month", "", "bad", "4577"},
+		{"sale-posted", "2026-10", "before", "", "bad", "7310"},
+		{"sale-posted", "2026-10", "cause", "Not in ERP", "erp posted", "1455"},
+		{"sale-posted", "2026-10", "at_risk", "values", "EUR retail_gross", "180221.9"},
+		{"sale-posted", "2026-10", "still_open", "units", "EA", "121"},
+		{"sale-posted", "2026-10", "region", "Nord", "bad", "2904"},
+	} {
+		if !slices.ContainsFunc(rows, func(row []string) bool { return slices.Equal(row, want) }) {
+			t.Errorf("no row %v", want)
+		}
+	}
+	if res, _ := s.ask(t, "/api/v1/objectives/nothing/report"); res.StatusCode != http.StatusNotFound {
+		t.Errorf("an unknown objective: %s", res.Status)
+	}
+}
+
 func TestBadQuestions(t *testing.T) {
 	s := serve(t)
 	for path, parameter := range map[string]string{
-		"/api/v1/lifecycles?limit=0":         "limit",
-		"/api/v1/lifecycles?limit=1001":      "limit",
-		"/api/v1/lifecycles?limit=many":      "limit",
-		"/api/v1/lifecycles?cursor=%21":      "cursor",
-		"/api/v1/lifecycles?cursor=YWJj":     "cursor",
-		"/api/v1/store-days?cursor=YWJj":     "cursor",
-		"/api/v1/lifecycles?verdict=perfect": "verdict",
-		"/api/v1/lifecycles?state=ajar":      "state",
-		"/api/v1/lifecycles?from=yesterday":  "from",
-		"/api/v1/lifecycles?time=sent":       "time",
-		"/api/v1/findings?state=half":        "state",
-		"/api/v1/findings?groups=some":       "groups",
-		"/api/v1/store-days?from=23.11.2026": "from",
-		"/api/v1/metrics?by=weather":         "by",
+		"/api/v1/lifecycles?limit=0":                          "limit",
+		"/api/v1/lifecycles?limit=1001":                       "limit",
+		"/api/v1/lifecycles?limit=many":                       "limit",
+		"/api/v1/lifecycles?cursor=%21":                       "cursor",
+		"/api/v1/lifecycles?cursor=YWJj":                      "cursor",
+		"/api/v1/store-days?cursor=YWJj":                      "cursor",
+		"/api/v1/lifecycles?verdict=perfect":                  "verdict",
+		"/api/v1/lifecycles?state=ajar":                       "state",
+		"/api/v1/lifecycles?from=yesterday":                   "from",
+		"/api/v1/lifecycles?time=sent":                        "time",
+		"/api/v1/findings?state=half":                         "state",
+		"/api/v1/findings?groups=some":                        "groups",
+		"/api/v1/store-days?from=23.11.2026":                  "from",
+		"/api/v1/metrics?by=weather":                          "by",
+		"/api/v1/objectives/sale-posted/report?month=2026-13": "month",
+		"/api/v1/objectives/sale-posted/report?month=nov":     "month",
 	} {
 		res, body := s.ask(t, path)
 		var p struct {
@@ -462,7 +526,7 @@ func TestOpenAPI(t *testing.T) {
 		if strings.Contains(path, "/events/") {
 			id = url.PathEscape(s.memory.RecordList[0].ID)
 		}
-		res, body := s.ask(t, strings.ReplaceAll(path, "{id}", id))
+		res, body := s.ask(t, strings.NewReplacer("{id}", id, "{name}", "sale-posted").Replace(path))
 		if res.StatusCode != http.StatusOK {
 			t.Errorf("%s: %s", path, res.Status)
 			continue

@@ -2,10 +2,13 @@ package web
 
 import (
 	"encoding/json"
+	"maps"
 	"reflect"
 	"regexp"
 	"strings"
 )
+
+const schemaPath = "#/components/schemas/"
 
 // object is a JSON object in the making.
 type object = map[string]any
@@ -37,6 +40,10 @@ func describe(all []endpoint, version string) []byte {
 			responses["200"] = listResponse(e.item, schemas)
 		default:
 			responses["200"] = jsonResponse("The answer.", schemaOf(reflect.TypeOf(e.item), schemas))
+		}
+		if e.sheet {
+			responses["200"].(object)["content"].(object)["text/csv"] = object{"schema": object{"type": "string", "description": "One figure a row, with a header line."}}
+			responses["404"] = problems
 		}
 		if e.name == "getLifecycle" {
 			responses["300"] = listResponse(e.item, schemas)
@@ -147,6 +154,12 @@ func schemaOf(t reflect.Type, schemas object) object {
 			properties, required := object{}, []string{}
 			for i := range t.NumField() {
 				field := t.Field(i)
+				if field.Anonymous { // its fields are written among ours
+					embedded := schemas[strings.TrimPrefix(schemaOf(field.Type, schemas)["$ref"].(string), schemaPath)].(object)
+					maps.Copy(properties, embedded["properties"].(object))
+					required = append(required, embedded["required"].([]string)...)
+					continue
+				}
 				tag, options, _ := strings.Cut(field.Tag.Get("json"), ",")
 				properties[tag] = schemaOf(field.Type, schemas)
 				if options != "omitempty" {
@@ -155,7 +168,7 @@ func schemaOf(t reflect.Type, schemas object) object {
 			}
 			schemas[name] = object{"type": "object", "properties": properties, "required": required}
 		}
-		return object{"$ref": "#/components/schemas/" + name}
+		return object{"$ref": schemaPath + name}
 	case reflect.Bool:
 		return object{"type": "boolean"}
 	case reflect.Int, reflect.Int64, reflect.Uint64:

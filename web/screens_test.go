@@ -67,7 +67,10 @@ func serve(t testing.TB, change ...func(*web.Options)) *site {
 	o := web.Options{
 		Reader: s.memory, Clock: s.clock, Version: "0.1.0", Throttle: 50 * time.Millisecond,
 		Objectives: func(context.Context) ([]slo.Result, error) { return webtest.Objectives(), nil },
-		Incidents:  func(context.Context, time.Time) ([]alerts.Incident, error) { return webtest.Incidents(), nil },
+		Report: func(_ context.Context, name string, first time.Time) (slo.Report, error) {
+			return webtest.Report(name, first)
+		},
+		Incidents: func(context.Context, time.Time) ([]alerts.Incident, error) { return webtest.Incidents(), nil },
 		Status: func(context.Context) web.Status {
 			return web.Status{Through: webtest.Now.Add(-2 * time.Second), Backlog: 14}
 		},

@@ -28,6 +28,9 @@ type Options struct {
 	// Objectives returns the promises as they stand ([slo.Evaluator.Latest]); nil
 	// means none are declared.
 	Objectives func(ctx context.Context) ([]slo.Result, error)
+	// Report returns an objective's calendar month that begins at first
+	// ([slo.Evaluator.Report]); nil means there are none.
+	Report func(ctx context.Context, name string, first time.Time) (slo.Report, error)
 	// Incidents returns the incidents firing and those closed since
 	// ([alerts.Store]); nil means there are none.
 	Incidents func(ctx context.Context, since time.Time) ([]alerts.Incident, error)
@@ -84,6 +87,9 @@ func New(o Options) (*Server, error) {
 	}
 	if o.Objectives == nil {
 		o.Objectives = func(context.Context) ([]slo.Result, error) { return nil, nil }
+	}
+	if o.Report == nil {
+		o.Report = func(context.Context, string, time.Time) (slo.Report, error) { return slo.Report{}, slo.ErrUnknown }
 	}
 	if o.Incidents == nil {
 		o.Incidents = func(context.Context, time.Time) ([]alerts.Incident, error) { return nil, nil }

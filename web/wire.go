@@ -439,13 +439,14 @@ type objectiveJSON struct {
 	Trend      []dayJSON   `json:"trend"`
 }
 
-func objectiveOf(p *promise) objectiveJSON {
-	slice := func(s standing) sliceJSON {
-		return sliceJSON{
-			s.Name, s.Region, s.Good, s.Bad, s.Unknown, s.Pending,
-			number(s.Attainment), number(s.BudgetLeft), number(s.Burn), string(s.Alert),
-		}
+func sliceOf(s standing) sliceJSON {
+	return sliceJSON{
+		s.Name, s.Region, s.Good, s.Bad, s.Unknown, s.Pending,
+		number(s.Attainment), number(s.BudgetLeft), number(s.Burn), string(s.Alert),
 	}
+}
+
+func objectiveOf(p *promise) objectiveJSON {
 	return objectiveJSON{
 		Name: p.Name, Title: p.Title, Sentence: p.Sentence, Owner: p.Owner, Target: number(p.Target),
 		Window: span(p.Window), Good: p.Good, Bad: p.Bad, Unknown: p.Unknown, Pending: p.Pending,
@@ -453,7 +454,7 @@ func objectiveOf(p *promise) objectiveJSON {
 		Burns: each(p.Burns, func(b burn) burnJSON {
 			return burnJSON{span(b.Window), number(b.Rate), number(b.Limit), b.Firing}
 		}),
-		Regions: each(p.Regions, slice), Stores: each(p.Stores, slice),
+		Regions: each(p.Regions, sliceOf), Stores: each(p.Stores, sliceOf),
 		Trend: each(p.Days, func(d promiseDay) dayJSON { return dayJSON{d.At.Format(time.DateOnly), d.Good, d.Bad} }),
 	}
 }

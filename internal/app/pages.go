@@ -7,7 +7,7 @@ import (
 // pagesServer makes the pages and the API over the instance's tables.
 func (a *App) pagesServer() (*web.Server, error) {
 	o := web.Options{
-		Reader: a.store.Pages(), Clock: a.clock, Objectives: a.objectives.Latest, Incidents: a.store.Incidents,
+		Reader: a.store.Pages(), Clock: a.clock, Objectives: a.objectives.Latest, Report: a.objectives.Report, Incidents: a.store.Incidents,
 		Status: a.pulse.status, Location: a.rules.locate(), Workflows: a.rules.workflows,
 		PublicURL: a.settings.PublicURL, Token: a.settings.AuthToken, Version: a.version, Log: a.log.With("part", "pages"),
 	}

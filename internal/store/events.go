@@ -194,7 +194,7 @@ func scanRecord(scan func(...any) error) (inventory.Record, error) {
 	}
 	event, err := wire.DecodeEvent([]byte(body))
 	if err != nil {
-		return inventory.Record{}, fmt.Errorf("record %q: %w", r.ID, err)
+		return inventory.Record{}, fmt.Errorf("record %q: %w: %w", r.ID, err, lifecycle.ErrPermanent)
 	}
 	r.Event = event
 	return r, nil

@@ -32,11 +32,27 @@ func newFactAppender(into inserter) *appender[inventory.Fact] {
 	}
 }
 
-var factsQuery = queries.Get("facts")
+var (
+	factsQuery      = queries.Get("facts")
+	factsAboutQuery = queries.Get("facts_about")
+)
 
 // Facts implements lifecycle.Store.
 func (s *Store) Facts(ctx context.Context, since time.Time, yield func(inventory.Fact)) error {
-	return s.Each(ctx, factsQuery, Params{"since": since}, func(scan func(...any) error) error {
+	return s.eachFact(ctx, factsQuery, Params{"since": since}, yield)
+}
+
+// FactsAbout implements lifecycle.Store.
+func (s *Store) FactsAbout(ctx context.Context, systems, locations []string, yield func(inventory.Fact)) error {
+	bare := make([]string, len(locations))
+	for i, l := range locations {
+		bare[i] = strings.TrimLeft(l, "0")
+	}
+	return s.eachFact(ctx, factsAboutQuery, Params{"systems": systems, "locations": bare}, yield)
+}
+
+func (s *Store) eachFact(ctx context.Context, q queries.Query, params Params, yield func(inventory.Fact)) error {
+	return s.Each(ctx, q, params, func(scan func(...any) error) error {
 		var f inventory.Fact
 		w := &f.Watermark
 		if err := scan(&f.RecordID, &f.Position, &f.ReceivedAt, &w.System, &w.SystemInstance, &w.Location,

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -14,6 +15,7 @@ var (
 	sloTalliesQuery = queries.Get("slo_tallies")
 	sloTrendQuery   = queries.Get("slo_trend")
 	sloCausesQuery  = queries.Get("slo_causes")
+	sloAtRiskQuery  = queries.Get("slo_at_risk")
 )
 
 var _ slo.Source = (*Store)(nil)
@@ -109,4 +111,30 @@ func (s *Store) Causes(ctx context.Context, i slo.Indicator, from, to time.Time,
 		return nil
 	})
 	return causes, err
+}
+
+// AtRisk implements slo.Source.
+func (s *Store) AtRisk(ctx context.Context, i slo.Indicator, from, to time.Time) (all, open slo.Risk, err error) {
+	params := promise(i)
+	params["from"], params["to"] = from, to
+	add := func(r *slo.Risk, measure, basis string, money bool, sum string) error {
+		n, err := parseFixed(sum)
+		switch {
+		case err != nil || n.IsZero():
+		case money:
+			r.Values = append(r.Values, inventory.Amount{Currency: measure, Basis: basis, Amount: n})
+		default:
+			r.Units = append(r.Units, inventory.Quantity{UOM: measure, Quantity: n})
+		}
+		return err
+	}
+	err = s.Each(ctx, sloAtRiskQuery, params, func(scan func(...any) error) error {
+		var measure, basis, most, still string
+		var money uint8
+		if err := scan(&measure, &basis, &money, &most, &still); err != nil {
+			return err
+		}
+		return errors.Join(add(&all, measure, basis, money == 1, most), add(&open, measure, basis, money == 1, still))
+	})
+	return all, open, err
 }

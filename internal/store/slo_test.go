@@ -232,4 +232,40 @@ func TestCausesOfBrokenPromises(t *testing.T) {
 	if diff := gocmp.Diff([]slo.Cause{cause(inventory.MissingStep, 3), cause(inventory.DeadLetter, 1)}, got); diff != "" {
 		t.Errorf("causes (-want +got):\n%s", diff)
 	}
+
+	// Two findings on one sale are about the same goods; what is over is no risk
+	// any more, and what was disproved never was.
+	units := func(n string) []inventory.Quantity { return []inventory.Quantity{{UOM: "EA", Quantity: parsed(t, n)}} }
+	worth := func(n string) []inventory.Amount {
+		return []inventory.Amount{{Currency: "EUR", Basis: "retail_gross", Amount: parsed(t, n)}}
+	}
+	risky := func(f inventory.Finding, n, money string) inventory.Finding {
+		f.Units, f.Values = units(n), worth(money)
+		return f
+	}
+	late := risky(finding("f-8", "late", inventory.LateStep), "4", "10.00")
+	late.State, late.Resolution = inventory.FindingClosed, inventory.Recovered
+	writeFindings(t, s, 2,
+		risky(finding("f-1", "missing-1", inventory.MissingStep), "-2", "25.00"), risky(finding("f-2", "missing-2", inventory.MissingStep), "1.5", "3.10"),
+		risky(finding("f-3", "both", inventory.MissingStep), "7", "70.00"), risky(finding("f-4", "both", inventory.DeadLetter), "7", "70.00"),
+		risky(finding("f-5", "good", inventory.DuplicatePosting), "100", "100"), risky(disproved, "100", "100"), risky(told, "100", "100"), late)
+	atRisk, open, err := s.AtRisk(t.Context(), promised, midday.Add(-time.Hour), midday)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := gocmp.Diff(slo.Risk{Units: units("14.5"), Values: worth("108.10")}, atRisk, gocmp.AllowUnexported(inventory.Decimal{})); diff != "" {
+		t.Errorf("at risk (-want +got):\n%s", diff)
+	}
+	if diff := gocmp.Diff(slo.Risk{Units: units("10.5"), Values: worth("98.10")}, open, gocmp.AllowUnexported(inventory.Decimal{})); diff != "" {
+		t.Errorf("still open (-want +got):\n%s", diff)
+	}
+}
+
+func parsed(t *testing.T, text string) inventory.Decimal {
+	t.Helper()
+	d, err := inventory.ParseDecimal(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/stocktrace/stocktrace/internal/wire"
+	"github.com/stocktrace/stocktrace/lifecycle"
 )
 
 // ErrFull and ErrUnavailable say that a publish may succeed later. What wraps
@@ -26,7 +27,7 @@ var (
 
 // ErrTooLarge says that one record is larger than a message may be. Sending it
 // again cannot help.
-var ErrTooLarge = errors.New("record too large for the log")
+var ErrTooLarge = fmt.Errorf("record too large for the log: %w", lifecycle.ErrPermanent)
 
 type temporary struct {
 	msg   string

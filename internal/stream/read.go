@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -87,7 +88,7 @@ func (r *reader) Fetch(ctx context.Context, limit int, wait time.Duration) ([]li
 		for i := range parcel.Records {
 			parcel.Records[i].Partition, parcel.Records[i].Position = r.partition, m.position
 		}
-		out = append(out, lifecycle.Message{Partition: r.partition, Position: m.position, Parcel: parcel})
+		out = append(out, lifecycle.Message{Partition: r.partition, Position: m.position, Parcel: parcel, Raw: m.data})
 	}
 	return out, nil
 }
@@ -100,7 +101,7 @@ func (r *reader) fill(ctx context.Context, limit int, wait time.Duration) (err e
 }
 
 func (r *reader) poison(m message, err error) error {
-	return &lifecycle.PoisonError{Partition: r.partition, Position: m.position, Raw: m.data, Err: err}
+	return &lifecycle.PoisonError{Partition: r.partition, Position: m.position, Raw: m.data, Err: fmt.Errorf("it cannot be decoded: %w", err)}
 }
 
 // End returns the position of the newest message appended, 0 for an empty log.
@@ -274,15 +275,41 @@ func (l *Log) Fail(ctx context.Context, partition int, position uint64) (int, er
 	}
 }
 
-// Failures returns how often Fail was called for the message at position.
-func (l *Log) Failures(ctx context.Context, partition int, position uint64) (int, error) {
+// Failures returns how often Fail was called for each of the partition's
+// messages behind position.
+func (l *Log) Failures(ctx context.Context, partition int, position uint64) (map[uint64]int, error) {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
-	n, _, err := l.failed(ctx, failureKey(partition, position))
-	if err != nil {
-		return 0, fmt.Errorf("failures of message %d of partition %d: %w", position, partition, err)
+	fail := func(err error) (map[uint64]int, error) {
+		return nil, fmt.Errorf("failures in partition %d: %w", partition, err)
 	}
-	return n, nil
+	watch, err := l.failures.WatchFiltered(ctx, []string{fmt.Sprintf("%02d.*", partition)}, jetstream.IgnoreDeletes())
+	if err != nil {
+		return fail(err)
+	}
+	defer func() { _ = watch.Stop() }()
+	counts := map[uint64]int{}
+	for {
+		select {
+		case <-ctx.Done():
+			return fail(ctx.Err())
+		case entry, open := <-watch.Updates():
+			switch {
+			case !open:
+				return fail(errors.New("the connection was closed"))
+			case entry == nil: // all there were when it began
+				return counts, nil
+			}
+			_, number, _ := strings.Cut(entry.Key(), ".")
+			at, err := strconv.ParseUint(number, 10, 64)
+			if err == nil && at > position {
+				counts[at], err = strconv.Atoi(string(entry.Value()))
+			}
+			if err != nil {
+				return fail(fmt.Errorf("key %q: %w", entry.Key(), err))
+			}
+		}
+	}
 }
 
 func (l *Log) failed(ctx context.Context, key string) (n int, revision uint64, err error) {

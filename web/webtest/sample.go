@@ -533,6 +533,27 @@ func Objectives() []slo.Result {
 	return []slo.Result{r}
 }
 
+// Report returns the sample's promise over a month; it has one name and one
+// month before.
+func Report(name string, first time.Time) (slo.Report, error) {
+	now := Objectives()[0]
+	if name != now.Objective.Name {
+		return slo.Report{}, slo.ErrUnknown
+	}
+	before := slo.Counts{Good: 1_180_011, Bad: 7_310}
+	return slo.Report{
+		Objective: now.Objective, From: first, To: first.AddDate(0, 1, 0), AsOf: Now, Total: now.Total, Regions: now.Regions,
+		Before: slo.Standing{Counts: before, Budget: before.Budget(now.Objective.Target)},
+		Causes: []slo.Cause{
+			{Kind: inventory.MappingUnknown, Cause: inventory.CauseMappingDefect, System: "middleware", Step: "middleware mapped", ErrorCode: "item_unmapped", Title: "No item mapping", Owner: "integration", Lifecycles: 2_120},
+			{Kind: inventory.MissingStep, Cause: inventory.CauseDownstreamDelay, System: "erp", Step: "erp posted", Title: "Not in ERP", Owner: "erp-operations", Lifecycles: 1_455},
+			{Kind: inventory.LateStep, Cause: inventory.CauseStoreOffline, System: "pos", Step: "pos completed", Title: "Store was offline", Owner: "stores", Lifecycles: 318},
+		},
+		AtRisk: slo.Risk{Units: each("9120"), Values: eur("180221.90")},
+		Open:   slo.Risk{Units: each("121"), Values: eur("2204.31")},
+	}, nil
+}
+
 // Incidents returns what on-call was told this morning.
 func Incidents() []alerts.Incident {
 	return []alerts.Incident{

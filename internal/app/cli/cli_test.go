@@ -97,6 +97,12 @@ func fakeAPI(t *testing.T, token string) string {
 		serve(w, "members.json")
 	})
 	mux.HandleFunc("GET /api/v1/objectives", func(w http.ResponseWriter, _ *http.Request) { serve(w, "objectives.json") })
+	mux.HandleFunc("GET /api/v1/objectives/{name}/report", func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("month") != "2026-10" {
+			t.Errorf("another month was asked for: %s", r.URL)
+		}
+		serve(w, "month-"+r.PathValue("name")+".json")
+	})
 	mux.HandleFunc("POST /api/v1/verify", func(w http.ResponseWriter, _ *http.Request) {
 		if token == "" {
 			_, _ = w.Write([]byte(`{"records":10,"lifecycles":3,"findings":1,"count":0,"differences":[]}`))
@@ -128,6 +134,7 @@ func TestAnswers(t *testing.T) {
 		{"findings", ExitYes, []string{"findings"}},
 		{"findings-members", ExitYes, []string{"findings", "--group", "g1"}},
 		{"report", ExitYes, []string{"report"}},
+		{"report-month", ExitYes, []string{"report", "--month", "2026-10"}},
 		{"verify", ExitYes, []string{"verify"}},
 	}
 	for _, tt := range tests {

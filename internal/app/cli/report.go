@@ -45,23 +45,34 @@ type slice struct {
 }
 
 func (p *Program) report() *cobra.Command {
+	var month string
 	cmd := &cobra.Command{
 		Use:     "report [flags]",
 		GroupID: "ask",
 		Short:   "which promises are kept, and what is left of their budgets",
 		Long: `Shows every objective: how many lifecycles kept it, how much of the error budget is
 left, how fast it burns, and where it is broken. Lifecycles whose evidence has not come
-yet stand apart as unknown: neither kept nor broken.`,
+yet stand apart as unknown: neither kept nor broken.
+
+With --month it reports on one calendar month instead: what was attained, what is left of
+the month's budget, the worst three causes, what was at risk, and what has changed since
+the month before.`,
 		Example: `
   stocktrace report
+  stocktrace report --month 2026-11
   stocktrace report -o json | jq '.items[] | {name, budget_left}'`,
 		Args: exactly(0, "report takes flags only; `stocktrace report --help` lists them"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return p.ask(cmd, func(c *client, s *app.Settings, scr *screen) error {
+				if cmd.Flags().Changed("month") {
+					return showMonth(cmd, c, s, scr, month)
+				}
 				return show(cmd, c, s, scr, "/api/v1/objectives", nil, scr.report)
 			})
 		},
 	}
+	cmd.Flags().StringVar(&month, "month", "", "a calendar month, like 2026-11, instead of how things stand")
+	cmd.Flags().Lookup("month").Annotations = map[string][]string{groupOf: {"Filter"}}
 	addSettings(cmd, app.GroupClient)
 	addClientSettings(cmd)
 	return cmd
