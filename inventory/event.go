@@ -83,6 +83,8 @@ type Event struct {
 
 	// Watermark is set on events of type TypeWatermark only.
 	Watermark *Watermark
+	// Action is set on events of type TypeAction only.
+	Action *Action
 
 	// Attributes keeps every field and attribute that has no place above, by
 	// its path as sent; values are text, structured ones JSON.
@@ -194,8 +196,16 @@ func (l Line) MovesStock() bool {
 }
 
 // Identifiers returns the event's identifying keys in their scopes, least
-// first. It is empty for an orphan.
+// first. It is empty for an orphan. A person's action has the keys of what it is
+// about.
 func (e *Event) Identifiers() []ScopedKey {
+	if a := e.Action; a != nil {
+		keys := []ScopedKey{a.About}
+		if !a.With.IsZero() {
+			keys = append(keys, a.With)
+		}
+		return sortKeys(keys)
+	}
 	keys := make([]ScopedKey, 0, len(e.Keys)+1)
 	if k, ok := (Key{KeyCorrelationID, e.CorrelationID}).Scope(e.Location, e.Register); ok {
 		keys = append(keys, k)

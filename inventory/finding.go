@@ -139,7 +139,16 @@ const (
 	ReplayedR Resolution = "replayed"
 	ReversedR Resolution = "reversed"
 	Accepted  Resolution = "accepted"
+	// The others are people's (see ByHand).
+	Arrived    Resolution = "arrived"
+	Corrected  Resolution = "corrected_manually"
+	DiscardedR Resolution = "discarded"
+	FalseAlarm Resolution = "false_alarm"
 )
+
+// ByHand lists the resolutions a person can give. Source: contract, "Findings
+// have a life"; domain rule 25.
+var ByHand = []Resolution{Corrected, Accepted, DiscardedR, FalseAlarm, Arrived, ReplayedR, ReversedR}
 
 // Finding is something wrong with a lifecycle or a feed.
 type Finding struct {
@@ -165,8 +174,15 @@ type Finding struct {
 	FirstOccurredAt time.Time // when it happened, or was due, at the hop
 	OpenedAt        time.Time // computed from first received times
 	ClosedAt        time.Time // zero while open
-	ClosedBy        string    // record id of the event that closed it
+	ClosedBy        string    // record id of the event, or of the person's action, that closed it
 	Resolution      Resolution
+	ResolutionNote  string // what the person who resolved it wrote
+
+	// What people did about it (see [Action]).
+	AcknowledgedBy string
+	AcknowledgedAt time.Time // zero unless acknowledged
+	Assignee       string
+	Ticket         string
 
 	Units    []Quantity // at risk: |net stock error|, per unit of measure
 	Values   []Amount   // at risk, per currency and basis

@@ -143,6 +143,12 @@ func (e *Event) digest(w *hasher, delivery bool) {
 		w.dec(l.Quantity)
 		w.bool(l.Void)
 	}
+	if a := e.Action; a != nil { // others have hashed without saying that they are none
+		w.str(a.ID, a.Batch, a.Filter, string(a.Verb), a.By, a.Via, a.About.Name, a.About.Value, a.With.Name, a.With.Value,
+			a.Lifecycle, a.Finding, a.Assignee, a.Ticket, string(a.Resolution), a.Note, a.Undoes)
+		w.num(int64(len(a.Records)))
+		w.str(a.Records...)
+	}
 }
 
 // hasher writes fields with their lengths, so that no two different events

@@ -294,6 +294,50 @@ func decodeEvent(s string, e *inventory.Event) (err error) {
 			err = decodeWatermark(f.s, e.Watermark)
 		case 38<<3 | asBytes:
 			e.Attributes, err = f.attribute(e.Attributes)
+		case 39<<3 | asBytes:
+			e.Action = new(inventory.Action)
+			err = decodeAction(f.s, e.Action)
+		}
+	}
+	return first(f.err, err)
+}
+
+func decodeAction(s string, a *inventory.Action) (err error) {
+	f := fields{rest: s}
+	for f.next() && err == nil {
+		switch f.tag {
+		case 1<<3 | asBytes:
+			a.ID = f.s
+		case 2<<3 | asBytes:
+			a.Batch = f.s
+		case 3<<3 | asBytes:
+			a.Filter = f.s
+		case 4<<3 | asBytes:
+			a.Verb = inventory.Verb(f.s)
+		case 5<<3 | asBytes:
+			a.By = f.s
+		case 6<<3 | asBytes:
+			a.Via = f.s
+		case 7<<3 | asBytes:
+			a.About, err = decodeScoped(f.s)
+		case 8<<3 | asBytes:
+			a.With, err = decodeScoped(f.s)
+		case 9<<3 | asBytes:
+			a.Lifecycle = f.s
+		case 10<<3 | asBytes:
+			a.Finding = f.s
+		case 11<<3 | asBytes:
+			a.Assignee = f.s
+		case 12<<3 | asBytes:
+			a.Ticket = f.s
+		case 13<<3 | asBytes:
+			a.Resolution = inventory.Resolution(f.s)
+		case 14<<3 | asBytes:
+			a.Note = f.s
+		case 15<<3 | asBytes:
+			a.Records = append(grow(&f, a.Records), f.s)
+		case 16<<3 | asBytes:
+			a.Undoes = f.s
 		}
 	}
 	return first(f.err, err)

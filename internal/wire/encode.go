@@ -183,7 +183,38 @@ func appendEvent(b []byte, e *inventory.Event) []byte {
 		b = varint(b, 6, x.Records)
 		b = end(b, m)
 	}
-	return attributes(b, 38, e.Attributes)
+	b = attributes(b, 38, e.Attributes)
+	if e.Action != nil {
+		b, m = begin(b, 39)
+		b = end(appendAction(b, e.Action), m)
+	}
+	return b
+}
+
+func appendAction(b []byte, a *inventory.Action) []byte {
+	b = text(b, 1, a.ID)
+	b = text(b, 2, a.Batch)
+	b = text(b, 3, a.Filter)
+	b = text(b, 4, string(a.Verb))
+	b = text(b, 5, a.By)
+	b = text(b, 6, a.Via)
+	if !a.About.IsZero() {
+		b = key(b, 7, inventory.Key(a.About))
+	}
+	if !a.With.IsZero() {
+		b = key(b, 8, inventory.Key(a.With))
+	}
+	b = text(b, 9, a.Lifecycle)
+	b = text(b, 10, a.Finding)
+	b = text(b, 11, a.Assignee)
+	b = text(b, 12, a.Ticket)
+	b = text(b, 13, string(a.Resolution))
+	b = text(b, 14, a.Note)
+	for _, r := range a.Records {
+		b = protowire.AppendTag(b, 15, protowire.BytesType)
+		b = protowire.AppendString(b, r)
+	}
+	return text(b, 16, a.Undoes)
 }
 
 func appendLine(b []byte, l *inventory.Line) []byte {
