@@ -104,6 +104,8 @@ const (
 	TimeAmbiguous = "time_ambiguous"
 	// TimeNonexistent: a wall time that the spring change leaves out.
 	TimeNonexistent = "time_nonexistent"
+	// DateOnly: a date without a time of day, read as the start of that day.
+	DateOnly = "date_only"
 	// OffsetDoubtful: an offset that contradicts the location's zone.
 	OffsetDoubtful = "offset_doubtful"
 	// IDRounded: an identifier above 2^53 that came as a JSON number.
