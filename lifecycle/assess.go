@@ -37,12 +37,14 @@ type standing struct {
 	okHeard  time.Time // when a success was first heard of
 	dead     *entry
 	rejected *entry
-	failed   *entry // the latest failure, by attempt and time
-	replay   *entry // the latest replay request
-	waiting  *entry // the latest word that it is held, pending or tried again
-	reversed *entry // the first reversal, by its own clock
-	tries    int    // the highest attempt heard of
-	proven   bool   // not seen, but a later hop succeeded
+	failed   *entry   // the latest failure, by attempt and time
+	replay   *entry   // the latest replay request
+	waiting  *entry   // the latest word that it is held, pending or tried again
+	reversed *entry   // the first reversal, by its own clock
+	voided   *entry   // the first post-void by another receipt
+	covered  []*entry // postings for many that cover it, by arrival
+	tries    int      // the highest attempt heard of
+	proven   bool     // not seen, but a later hop succeeded
 	provenAt time.Time
 	late     bool
 }
@@ -56,6 +58,7 @@ type assessment struct {
 	workflow  *inventory.Workflow
 	steps     []standing
 	anchor    *entry
+	earliest  *entry // of its own
 	location  inventory.Location
 	owes      bool // its lines move stock, net
 	control   bool // training, cancelled, suspended: owes nothing at all
@@ -89,17 +92,18 @@ func unmapped(e *inventory.Error) bool {
 
 // assess says what holds of a lifecycle's entries, in order of arrival, judged
 // by these alone. newest is when the last of them arrived.
-func assess(rules *Rules, w *inventory.Workflow, c *cluster, entries []entry, evidence *Evidence) *assessment {
-	a := &assessment{rules: rules, workflow: w, steps: make([]standing, len(w.Steps))}
+func assess(rules *Rules, w *inventory.Workflow, c *cluster, entries, heard []entry, evidence *Evidence) *assessment {
+	a := &assessment{rules: rules, workflow: w, steps: make([]standing, len(w.Steps)), earliest: earliest(entries)}
 	newest := entries[len(entries)-1].ReceivedAt
 	for i := range entries {
 		if e := &entries[i]; e.step >= 0 {
 			a.steps[e.step].hear(e)
 		}
 	}
+	a.hear(heard)
 	if i := w.IndexOf(w.Anchor); i >= 0 {
 		a.anchor = a.steps[i].ok
-		a.withdrawn = a.steps[i].reversed != nil && !a.booked()
+		a.withdrawn = (a.steps[i].reversed != nil || a.steps[i].voided != nil) && !a.booked() && !w.Steps[i].Posts
 	}
 	a.location = rules.Location(locationOf(a.anchor, entries))
 	if a.anchor != nil {
@@ -111,6 +115,7 @@ func assess(rules *Rules, w *inventory.Workflow, c *cluster, entries []entry, ev
 	a.judge(newest, evidence)
 	a.judgeDuplicates(entries)
 	a.judgeCollisions(c, entries)
+	a.judgeCovers()
 	a.judgeBalances(entries, newest, evidence)
 	a.judgeInvariants()
 	a.judgeOrder(newest)
@@ -490,16 +495,20 @@ func (a *assessment) lateCause() inventory.Cause {
 	return inventory.CauseDownstreamDelay
 }
 
-// leadSubject is the anchor, else the earliest success: what a gap is about.
+// leadSubject is what a gap is about: the anchor, else the lifecycle's earliest
+// success. An echo is said to several, and is nobody's subject.
 func (a *assessment) leadSubject() string {
 	if a.anchor != nil {
 		return a.anchor.name()
 	}
 	var first *entry
 	for i := range a.steps {
-		if ok := a.steps[i].ok; ok != nil && (first == nil || before(ok, first)) {
+		if ok := a.steps[i].ok; ok != nil && !ok.isEcho() && (first == nil || before(ok, first)) {
 			first = ok
 		}
+	}
+	if first == nil {
+		first = a.earliest
 	}
 	return first.name()
 }

@@ -14,7 +14,8 @@ import (
 type component struct {
 	root    inventory.ScopedKey
 	keys    []inventory.ScopedKey
-	entries []entry // by arrival, distinct; empty once moved away
+	entries []entry // by arrival, distinct, echoes among them; empty once moved away
+	marks   []mark  // of a book, by arrival, distinct
 	away    bool
 
 	announced map[inventory.ScopedKey]bool // keys whose homes have been told
@@ -58,13 +59,22 @@ func newComponent(root inventory.ScopedKey) *component {
 func (c *component) add(e entry) bool {
 	id := e.Identity()
 	for i := range c.entries {
-		if c.entries[i].Identity() == id {
+		if c.entries[i].Identity() == id && c.entries[i].echo == e.echo {
 			return false
 		}
 	}
 	at, _ := slices.BinarySearchFunc(c.entries, e, byArrival)
 	c.entries = slices.Insert(c.entries, at, e)
 	return true
+}
+
+// mark takes a record into a book.
+func (c *component) mark(m mark) {
+	at, again := slices.BinarySearchFunc(c.marks, m, compareMarks)
+	if again || slices.ContainsFunc(c.marks, func(x mark) bool { return x.id == m.id && x.content == m.content }) {
+		return
+	}
+	c.marks = slices.Insert(c.marks, at, m)
 }
 
 // dueHeap orders components by when their answer may change.

@@ -47,7 +47,7 @@ func TestWhatOurCodeFailsOnIsSetAside(t *testing.T) {
 			}
 			all := append(slices.Clone(good), bad...)
 			slices.SortStableFunc(all, func(a, b inventory.Record) int { return a.ReceivedAt.Compare(b.ReceivedAt) })
-			w.run(t, rules, all, t0.Add(20*time.Minute))
+			w.run(t, rules, all, t0.Add(40*time.Minute))
 
 			kept := map[string]bool{}
 			for _, q := range w.quarantined {
@@ -97,7 +97,7 @@ func TestAFaultOfTimeStopsNobody(t *testing.T) {
 	w.faulty = func(entries []entry, now time.Time) bool {
 		return anyWrong(entries, now) && now.After(t0.Add(3*time.Minute))
 	}
-	w.run(t, rules, append(bad, good...), t0.Add(20*time.Minute))
+	w.run(t, rules, append(bad, good...), t0.Add(40*time.Minute))
 	w.run(t, rules, nil, t0.Add(21*time.Minute)) // taken over: it is met again at once
 
 	if len(w.quarantined) > 0 {

@@ -38,6 +38,7 @@ type owner struct {
 	waiting  map[*component]struct{} // components that wait for evidence
 	facts    uint64                  // evidenceDirty when waiting was last looked at
 	dirty    []*component
+	echoes   []Move // what records taken in say to other partitions
 	revision uint64
 	position uint64
 	progress progressTracker
@@ -140,6 +141,7 @@ type arrival struct {
 	entry entry
 	enter bool
 	to    inventory.ScopedKey // where a move was sent: it belongs with that key
+	echo  inventory.Echo      // or only concerns it
 }
 
 // take takes messages in and returns the raw rows to write.
@@ -159,13 +161,26 @@ func (o *owner) take(ctx context.Context, messages []Message) ([]inventory.Recor
 			a := arrival{entry: newEntry(&r), enter: true}
 			arrivals = append(arrivals, a)
 			o.ask(asked, a.entry.keys)
+			for _, echo := range r.Echoes() {
+				if home := o.home(echo.To); home != o.lease.Partition {
+					o.echoes = append(o.echoes, Move{Record: r, To: echo.To, Echo: echo})
+					continue
+				}
+				arrivals = append(arrivals, arrival{entry: entry{Record: &r}, to: echo.To, echo: echo})
+				o.ask(asked, []inventory.ScopedKey{echo.To})
+			}
 		}
 		for i := range msg.Parcel.Moves {
 			r := msg.Parcel.Moves[i].Record
-			a := arrival{entry: newEntry(&r), to: msg.Parcel.Moves[i].To}
-			arrivals = append(arrivals, a)
-			o.ask(asked, a.entry.keys)
+			a := arrival{to: msg.Parcel.Moves[i].To, echo: msg.Parcel.Moves[i].Echo}
 			o.ask(asked, []inventory.ScopedKey{a.to})
+			if a.echo.To.IsZero() {
+				a.entry = newEntry(&r)
+				o.ask(asked, a.entry.keys)
+			} else {
+				a.entry.Record = &r
+			}
+			arrivals = append(arrivals, a)
 		}
 		for _, b := range msg.Parcel.Bindings {
 			bindings = append(bindings, b)
@@ -186,12 +201,18 @@ func (o *owner) take(ctx context.Context, messages []Message) ([]inventory.Recor
 	}
 	for i := range arrivals {
 		a := &arrivals[i]
-		keys := a.entry.keys
-		if !a.to.IsZero() {
-			keys = append(slices.Clone(keys), a.to)
+		var c *component
+		if a.echo.To.IsZero() {
+			keys := a.entry.keys
+			if !a.to.IsZero() {
+				keys = append(slices.Clone(keys), a.to)
+			}
+			c = o.bind(keys)
+			c.add(a.entry)
+		} else {
+			c = o.bind([]inventory.ScopedKey{a.to})
+			c.hear(a.entry.Record, a.echo)
 		}
-		c := o.bind(keys)
-		c.add(a.entry)
 		c.heard = true
 		o.touch(c)
 	}
@@ -323,6 +344,26 @@ func (o *owner) load(ctx context.Context, roots map[inventory.ScopedKey]inventor
 	for _, e := range entries {
 		o.bind(e.keys).add(e)
 	}
+	return o.recallEchoes(ctx, entryKeys)
+}
+
+// recallEchoes brings back what other components' records say to components just
+// made hot.
+func (o *owner) recallEchoes(ctx context.Context, keys []inventory.ScopedKey) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	records, err := o.Store.Echoes(ctx, keys)
+	if err != nil {
+		return fmt.Errorf("load echoes: %w", err)
+	}
+	for i := range records {
+		for _, echo := range records[i].Echoes() {
+			if c := o.hot.byKey[echo.To]; c != nil && (!c.away || len(c.lifecycles) > 0) {
+				c.hear(&records[i], echo)
+			}
+		}
+	}
 	return nil
 }
 
@@ -423,6 +464,13 @@ func (o *owner) flush(ctx context.Context, raw []inventory.Record, now time.Time
 	var bindings []BindingRow
 	out := map[int]*Parcel{}
 	origin := map[int]time.Time{}
+	for i := range o.echoes {
+		m := &o.echoes[i]
+		m.Record.Raw = nil
+		p := parcelTo(out, origin, o.home(m.To), m.Record.ReceivedAt)
+		p.Moves = append(p.Moves, *m)
+	}
+	o.echoes = nil
 	for _, c := range dirty {
 		c.dirty = false
 		if len(c.keys) == 0 {
@@ -498,15 +546,6 @@ func (o *owner) bindingRows(rows []BindingRow, c *component) []BindingRow {
 // of a component that is not at home here, and for keys whose home is elsewhere
 // the lesser key they belong to.
 func (o *owner) address(out map[int]*Parcel, origin map[int]time.Time, c *component) {
-	to := func(partition int, received time.Time) *Parcel {
-		if out[partition] == nil {
-			out[partition] = &Parcel{}
-		}
-		if t, ok := origin[partition]; !ok || received.Before(t) {
-			origin[partition] = received
-		}
-		return out[partition]
-	}
 	received := o.Clock.Now()
 	if len(c.entries) > 0 {
 		received = c.entries[0].ReceivedAt
@@ -517,7 +556,7 @@ func (o *owner) address(out map[int]*Parcel, origin map[int]time.Time, c *compon
 		}
 		c.announced[k] = true
 		if home := o.home(k); home != o.lease.Partition {
-			p := to(home, received)
+			p := parcelTo(out, origin, home, received)
 			p.Bindings = append(p.Bindings, Binding{Key: k, Lesser: c.root, Origin: received})
 		}
 	}
@@ -525,10 +564,22 @@ func (o *owner) address(out map[int]*Parcel, origin map[int]time.Time, c *compon
 		for i := range c.entries {
 			r := *c.entries[i].Record
 			r.Raw = nil // the raw row is written; a move feeds stitching only
-			p := to(o.home(c.root), r.ReceivedAt)
-			p.Moves = append(p.Moves, Move{Record: r, To: c.root})
+			p := parcelTo(out, origin, o.home(c.root), r.ReceivedAt)
+			p.Moves = append(p.Moves, Move{Record: r, To: c.root, Echo: c.entries[i].echo})
 		}
 	}
+}
+
+// parcelTo returns the parcel on its way to a partition, and notes the earliest
+// record that has to be processed there.
+func parcelTo(out map[int]*Parcel, origin map[int]time.Time, partition int, received time.Time) *Parcel {
+	if out[partition] == nil {
+		out[partition] = &Parcel{}
+	}
+	if t, ok := origin[partition]; !ok || received.Before(t) {
+		origin[partition] = received
+	}
+	return out[partition]
 }
 
 // judge stitches a component and appends the rows that changed.
@@ -536,6 +587,9 @@ func (o *owner) judge(ctx context.Context, rows []Row, findings []FindingRow, c 
 	var told []inventory.Lifecycle
 	now = later2(now, c.judged)
 	c.judged = now
+	if len(c.marks) > 0 {
+		told = []inventory.Lifecycle{tellRegister(o.Rules, c.root, c.marks, now)}
+	}
 	if !c.away && len(c.entries) > 0 {
 		var fault *faultError
 		var err error
@@ -657,7 +711,7 @@ func parcelID(from, to int, p *Parcel) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%d>%d\n", from, to)
 	for i := range p.Moves {
-		fmt.Fprintf(h, "m %s %s %s\n", p.Moves[i].Record.ID, p.Moves[i].Record.Content, p.Moves[i].To)
+		fmt.Fprintf(h, "m %s %s %s %s %s\n", p.Moves[i].Record.ID, p.Moves[i].Record.Content, p.Moves[i].To, p.Moves[i].Echo.To, p.Moves[i].Echo.Rel)
 	}
 	for _, b := range p.Bindings {
 		fmt.Fprintf(h, "b %s %s\n", b.Key, b.Lesser)
@@ -679,6 +733,11 @@ func fingerprint(l *inventory.Lifecycle) string {
 	for _, id := range l.RecordIDs {
 		b.WriteString(id)
 		b.WriteByte(0)
+	}
+	// What others say of it is in none of its records.
+	for i := range l.Steps {
+		b.WriteString(l.Steps[i].Note)
+		b.WriteString(strconv.FormatInt(l.Steps[i].OccurredAt.UnixMicro(), 36))
 	}
 	for i := range l.Findings {
 		b.WriteString(findingFingerprint(&l.Findings[i]))

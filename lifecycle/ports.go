@@ -23,6 +23,9 @@ type Parcel struct {
 type Move struct {
 	Record inventory.Record
 	To     inventory.ScopedKey
+	// Echo is set where the record does not belong there but concerns it: the key
+	// it was first sent to, and how it relates. To is then where that key lives.
+	Echo inventory.Echo
 }
 
 // Binding announces to the home of Key that its component has the lesser key
@@ -210,6 +213,9 @@ type Store interface {
 	// Records returns every raw record whose entry key is among keys, without its
 	// Raw bytes: they decide nothing.
 	Records(ctx context.Context, keys []inventory.ScopedKey) ([]inventory.Record, error)
+	// Echoes returns every raw record that is an echo to any of the keys (see
+	// [inventory.Record.Echoes]), without its Raw bytes.
+	Echoes(ctx context.Context, keys []inventory.ScopedKey) ([]inventory.Record, error)
 	// Known calls yield with the hash (KeyHash) of every key the partition has
 	// bound and every record identity it holds, for the cold filter.
 	Known(ctx context.Context, partition int, yield func(hash uint64)) error

@@ -155,6 +155,9 @@ func (f *life) sentence(a *assessment, l *inventory.Lifecycle, out *inventory.Fi
 		ok := a.steps[f.step].ok
 		return fmt.Sprintf("%s at %s, %s after it was due.", step, clock(ok.Event.Time), span(ok.Event.Time.Sub(f.since)))
 	case inventory.DuplicatePosting:
+		if f.say != "" {
+			return f.say + "." + f.ending(clock)
+		}
 		return fmt.Sprintf("Posted twice: ERP is %s.%s", differences(f.lines), f.ending(clock))
 	case inventory.QuantityMismatch:
 		did, booked := a.words(f.step)

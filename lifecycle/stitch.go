@@ -20,8 +20,12 @@ const recurrence = 3 * 24 * time.Hour
 // that would open after now are not there yet; NextAt says when to ask again.
 func Stitch(rules *Rules, records []inventory.Record, evidence *Evidence, now time.Time) []inventory.Lifecycle {
 	var all []inventory.Lifecycle
-	for _, component := range components(distinct(records)) {
+	entries, books := withEchoes(distinct(records))
+	for _, component := range components(entries) {
 		all = append(all, stitchComponent(rules, component, evidence, now)...)
+	}
+	for key, marks := range books {
+		all = append(all, tellRegister(rules, key, marks, now))
 	}
 	slices.SortFunc(all, func(a, b inventory.Lifecycle) int { return strings.Compare(a.ID, b.ID) })
 	return all
@@ -36,6 +40,8 @@ type entry struct {
 	// digest is computed when it is first asked for; most records never are.
 	digested bool
 	digest   inventory.Hash
+	// echo is set where it is another lifecycle's record.
+	echo inventory.Echo
 }
 
 // name tells a record from every other, also from one with the same id and other
@@ -78,9 +84,26 @@ func distinct(records []inventory.Record) []entry {
 	return kept
 }
 
+// withEchoes adds what the entries say to other components, and returns the
+// books they go into.
+func withEchoes(entries []entry) ([]entry, map[inventory.ScopedKey][]mark) {
+	books := map[inventory.ScopedKey][]mark{}
+	for i := range len(entries) {
+		for _, echo := range entries[i].Echoes() {
+			if inventory.Book(echo.To.Name) {
+				books[echo.To] = append(books[echo.To], newMark(entries[i].Record)) // in order of arrival
+			} else {
+				entries = append(entries, newEcho(entries[i].Record, echo))
+			}
+		}
+	}
+	slices.SortFunc(entries, byArrival)
+	return entries, books
+}
+
 func byArrival(a, b entry) int {
 	return cmp.Or(a.ReceivedAt.Compare(b.ReceivedAt), strings.Compare(a.ID, b.ID),
-		slices.Compare(a.Content[:], b.Content[:]))
+		slices.Compare(a.Content[:], b.Content[:]), inventory.CompareKeys(a.echo.To, b.echo.To), strings.Compare(a.echo.Rel, b.echo.Rel))
 }
 
 // components groups entries that share identifying keys, transitively. Entries
@@ -144,6 +167,7 @@ func (u *unionFind) join(keys []inventory.ScopedKey) {
 // cluster is the part of a component that is one lifecycle.
 type cluster struct {
 	entries   []entry
+	heard     []entry               // echoes: what other lifecycles' records say of it
 	keys      []inventory.ScopedKey // least first
 	canonical inventory.ScopedKey
 	// shared are keys it shares with other clusters of its component, with when
@@ -160,7 +184,13 @@ type collision struct {
 // divide decides whether a component is one lifecycle or several. Two different
 // values of one identifying key never share a lifecycle; recurrences of one
 // receipt number do not either.
+//
+// An echo goes to the cluster that has the key it was sent to.
 func divide(entries []entry) []cluster {
+	entries, heard := apart(entries)
+	if len(entries) == 0 {
+		return nil
+	}
 	values := map[string]inventory.ScopedKey{}
 	several := false
 	for i := range entries {
@@ -173,7 +203,7 @@ func divide(entries []entry) []cluster {
 	}
 	recurs := recurrences(entries)
 	if !several && len(recurs) == 0 {
-		c := cluster{entries: entries}
+		c := cluster{entries: entries, heard: heard}
 		for _, k := range values {
 			c.keys = append(c.keys, k)
 		}
@@ -255,6 +285,11 @@ func divide(entries []entry) []cluster {
 				if col, ok := collide(k, d.members, entries, inForce); ok {
 					c.shared = append(c.shared, col)
 				}
+			}
+		}
+		for _, e := range heard {
+			if slices.Contains(c.keys, recurs.qualify(e.echo.To, e)) {
+				c.heard = append(c.heard, e)
 			}
 		}
 		clusters = append(clusters, c)

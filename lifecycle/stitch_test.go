@@ -1,13 +1,14 @@
 package lifecycle
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/stocktrace/stocktrace/inventory"
@@ -40,6 +41,10 @@ type said struct {
 	lines              map[string]string // item → quantity
 	err                string
 	offline            bool
+	workflow           string // sale unless given
+	sequence           string
+	voids              string   // a receipt it takes back
+	covers             []string // receipts it posts
 	received           time.Duration // 0: 1 s after it occurred
 }
 
@@ -59,6 +64,14 @@ func (tl *tale) say(ref string, at time.Duration, s said) {
 	e := inventory.Event{
 		ID: s.id, Source: "/" + system, Time: t0.Add(at), Workflow: "sale", System: system, Step: step, Outcome: s.outcome, Attempt: s.attempt,
 		Location: "0123", Register: "04", CorrelationID: s.corr, BusinessDate: s.date, EnteredOffline: s.offline,
+	}
+	e.Workflow = cmp.Or(s.workflow, e.Workflow)
+	e.Transaction.Sequence = s.sequence
+	if s.voids != "" {
+		e.Refs = []inventory.Ref{{Rel: "voids", Keys: []inventory.Key{{Name: inventory.KeyReceipt, Value: s.voids}}}}
+	}
+	if len(s.covers) > 0 {
+		e.Covers = &inventory.Covers{Location: "0123", BusinessDate: s.date, MemberKey: inventory.KeyReceipt, Members: s.covers}
 	}
 	if s.receipt != "" {
 		e.Keys = append(e.Keys, inventory.Key{Name: inventory.KeyReceipt, Value: s.receipt})
@@ -452,7 +465,7 @@ func TestVerdicts(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			l := one(t, c.tale(), c.now, c.facts...)
-			if diff := cmp.Diff(c.findings, brief(l)); diff != "" {
+			if diff := gocmp.Diff(c.findings, brief(l)); diff != "" {
 				t.Errorf("findings (-want +have):\n%s", diff)
 			}
 			if l.Verdict != c.verdict || l.State != c.state {
@@ -539,20 +552,21 @@ func TestConfluence(t *testing.T) {
 		}
 		again = rapid.Permutation(again).Draw(t, "order")
 		have := Stitch(rules, again, NewEvidence(rapid.Permutation(facts).Draw(t, "facts order")...), now)
-		if diff := cmp.Diff(want, have, cmp.AllowUnexported(inventory.Decimal{})); diff != "" {
+		if diff := gocmp.Diff(want, have, gocmp.AllowUnexported(inventory.Decimal{})); diff != "" {
 			t.Fatalf("order or repetition mattered (-want +have):\n%s", diff)
 		}
-		// Components do not depend on each other: stitching each alone is the same.
+		// Components do not depend on each other, but for what is said to them:
+		// stitching each alone is the same.
 		var apart []inventory.Lifecycle
-		for _, c := range components(distinct(slices.Clone(again))) {
-			var records []inventory.Record
-			for _, e := range c {
-				records = append(records, *e.Record)
-			}
-			apart = append(apart, Stitch(rules, records, NewEvidence(facts...), now)...)
+		entries, books := withEchoes(distinct(slices.Clone(again)))
+		for _, c := range components(entries) {
+			apart = append(apart, stitchComponent(rules, slices.Clone(c), NewEvidence(facts...), now)...)
+		}
+		for key, marks := range books {
+			apart = append(apart, tellRegister(rules, key, marks, now))
 		}
 		slices.SortFunc(apart, func(a, b inventory.Lifecycle) int { return compareStrings(a.ID, b.ID) })
-		if diff := cmp.Diff(want, apart, cmp.AllowUnexported(inventory.Decimal{})); diff != "" {
+		if diff := gocmp.Diff(want, apart, gocmp.AllowUnexported(inventory.Decimal{})); diff != "" {
 			t.Fatalf("a component depends on another (-want +have):\n%s", diff)
 		}
 		// Every record is in exactly one lifecycle.
@@ -630,6 +644,10 @@ func randomTale(t *rapid.T) *tale {
 			err:       rapid.SampledFrom([]string{"", "timeout", "item_unmapped"}).Draw(t, "err"),
 			received:  at + time.Duration(rapid.IntRange(1, 300).Draw(t, "received"))*time.Second,
 			lines:     map[string]string{"A": rapid.SampledFrom([]string{"-1", "-2", "1"}).Draw(t, "quantity")},
+			workflow:  rapid.SampledFrom([]string{"sale", "sale", "sale", "return", "void", "posting_batch", "transfer"}).Draw(t, "workflow"),
+			sequence:  rapid.SampledFrom([]string{"", "1", "2", "3", "7"}).Draw(t, "sequence"),
+			voids:     rapid.SampledFrom([]string{"", "", "", r1}).Draw(t, "voids"),
+			covers:    rapid.SampledFrom([][]string{nil, nil, nil, {r1, "0123-04-000779"}}).Draw(t, "covers"),
 		}
 		if rapid.IntRange(0, 9).Draw(t, "reuse id") == 0 {
 			s.id = "one-id"

@@ -45,27 +45,36 @@ func tell(rules *Rules, c *cluster, evidence *Evidence, now time.Time) inventory
 	var lives lives
 	var a *assessment
 	quiet := true // only successes so far
-	for i := 0; i < len(entries); {
+	// What others say is judged when it is heard, like the lifecycle's own.
+	timeline := entries
+	if len(c.heard) > 0 {
+		timeline = slices.Concat(entries, c.heard)
+		slices.SortFunc(timeline, byArrival)
+	}
+	for i := 0; i < len(timeline); {
 		// Records that arrived at one instant are one arrival.
 		j := i + 1
-		for j < len(entries) && entries[j].ReceivedAt.Equal(entries[i].ReceivedAt) {
+		for j < len(timeline) && timeline[j].ReceivedAt.Equal(timeline[i].ReceivedAt) {
 			j++
 		}
 		until := time.Time{}
-		if j < len(entries) {
-			until = entries[j].ReceivedAt
+		if j < len(timeline) {
+			until = timeline[j].ReceivedAt
 		}
-		for _, e := range entries[i:j] {
-			quiet = quiet && e.outcome == inventory.OK
+		for _, e := range timeline[i:j] {
+			quiet = quiet && e.outcome == inventory.OK && !e.isEcho()
 		}
 		// After a success nothing opens before settle has passed, save what tells
 		// of something that has happened, which the next assessment tells too.
-		if quiet && len(lives.all) == 0 && !until.IsZero() && until.Sub(entries[i].ReceivedAt) <= w.Settle {
+		if quiet && len(lives.all) == 0 && !until.IsZero() && until.Sub(timeline[i].ReceivedAt) <= w.Settle {
 			i = j
 			continue
 		}
-		a = assess(rules, w, c, entries[:j], evidence)
-		lives.arrive(a, entries[i:j], until, now)
+		own, heard := apart(timeline[:j])
+		if len(own) > 0 { // others may speak of it before it does itself
+			a = assess(rules, w, c, own, heard, evidence)
+			lives.arrive(a, timeline[i:j], until, now)
+		}
 		i = j
 	}
 	l.Workflow, l.RuleVersion, l.Owner = w.Name, w.Version, w.Owner
@@ -326,6 +335,8 @@ func describe(l *inventory.Lifecycle, rules *Rules, a *assessment, entries []ent
 			state.Attempt, state.Error = shown.Event.EffectiveAttempt(), shown.Event.Error
 		}
 		switch {
+		case s.ok != nil && s.ok.isEcho():
+			state.Note = "in store-day posting " + cmp.Or(documentOf(&s.ok.Event), s.ok.ID)
 		case s.late:
 			state.Note = "late by " + span(s.ok.Event.Time.Sub(s.due))
 		case s.ok == nil && s.proven:

@@ -114,6 +114,9 @@ func TestStitchTellsTheTruth(t *testing.T) {
 			for _, list := range byReceipt {
 				rand.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
 				for _, l := range lifecycle.Stitch(rules, list, evidence, now) {
+					if l.Workflow == lifecycle.RegisterDay {
+						continue // of one receipt here; the whole program is held to it elsewhere
+					}
 					observed.Lifecycles = append(observed.Lifecycles, estate.ObservedLifecycle{CorrelationID: l.ID, Workflow: l.Workflow, Verdict: l.Verdict})
 					for _, f := range l.Findings {
 						observe(f)

@@ -116,22 +116,33 @@ func (v *Verification) compare(rules *Rules, records []inventory.Record, facts [
 	findings map[string]FindingRow, newest time.Time,
 ) {
 	type task struct {
-		entries []entry
-		row     Row
+		tell func(evidence *Evidence, now time.Time) []inventory.Lifecycle
+		row  Row
 	}
 	var tasks []task
 	expected := map[string]bool{}
-	for _, entries := range components(distinct(records)) {
-		for _, c := range divide(entries) {
-			id := LifecycleID(c.canonical)
-			expected[id] = true
-			row, ok := rows[id]
-			if !ok {
-				v.differ("lifecycle", id, fmt.Sprintf("is not stored; its %d records are", len(c.entries)))
-				continue
-			}
-			tasks = append(tasks, task{entries, row})
+	expect := func(key inventory.ScopedKey, records int, tell func(*Evidence, time.Time) []inventory.Lifecycle) {
+		id := LifecycleID(key)
+		expected[id] = true
+		if row, ok := rows[id]; ok {
+			tasks = append(tasks, task{tell, row})
+		} else {
+			v.differ("lifecycle", id, fmt.Sprintf("is not stored; its %d records are", records))
 		}
+	}
+	entries, books := withEchoes(distinct(records))
+	for _, entries := range components(entries) {
+		tell := func(evidence *Evidence, now time.Time) []inventory.Lifecycle {
+			return stitchComponent(rules, slices.Clone(entries), evidence, now)
+		}
+		for _, c := range divide(entries) {
+			expect(c.canonical, len(c.entries), tell)
+		}
+	}
+	for key, marks := range books {
+		expect(key, len(marks), func(_ *Evidence, now time.Time) []inventory.Lifecycle {
+			return []inventory.Lifecycle{tellRegister(rules, key, marks, now)}
+		})
 	}
 	for id, row := range rows {
 		if !expected[id] {
@@ -150,7 +161,7 @@ func (v *Verification) compare(rules *Rules, records []inventory.Record, facts [
 			evidence.Add(facts[0])
 			facts = facts[1:]
 		}
-		for _, want := range stitchComponent(rules, slices.Clone(t.entries), evidence, have.ComputedAt) {
+		for _, want := range t.tell(evidence, have.ComputedAt) {
 			if want.ID == have.ID {
 				v.compareOne(want, have, findings)
 			}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 
@@ -70,7 +71,7 @@ func must(t testing.TB, err error) {
 // it returns merges them all.
 func unmerged(t testing.TB, s *store.Store) (merge func()) {
 	t.Helper()
-	tables := []string{"events", "bindings", "lifecycles", "findings", "facts", "quarantine"}
+	tables := []string{"events", "echoes", "bindings", "lifecycles", "findings", "facts", "quarantine"}
 	for _, table := range tables {
 		must(t, s.Conn().Exec(t.Context(), "SYSTEM STOP MERGES "+table))
 	}
@@ -197,6 +198,50 @@ func TestSameIDWithOtherContentIsKept(t *testing.T) {
 	must(t, err)
 	if d := gocmp.Diff(withoutRaw([]inventory.Record{a, b}), read, exact); d != "" {
 		t.Fatal(d)
+	}
+}
+
+func TestEchoesAreFoundByWhomTheyConcern(t *testing.T) {
+	s := storetest.Open(t)
+	unmerged(t, s)
+	// A posting covers receipts 1 and 2; a post-void of receipt 2 takes it back.
+	posting := inventory.Record{
+		ID: "/erp posting", ReceivedAt: noon.Add(time.Hour), Transport: "cloudevents", Partition: 3, Position: 9,
+		Event: inventory.Event{
+			ID: "posting", Source: "/erp", Type: "inventory.posting_batch.posted", Time: noon, Workflow: "posting_batch", Step: "posted",
+			System: "erp", Keys: []inventory.Key{{Name: inventory.KeyIDoc, Value: "000000004711"}},
+			Covers: &inventory.Covers{
+				Location: "0123", BusinessDate: "2026-11-23", MemberKey: inventory.KeyReceipt,
+				Members: []string{"0123-04-000001", "0123-04-000002"},
+			},
+		},
+	}
+	posting.Content = posting.Event.ContentHash()
+	void := sale(3)
+	void.Event.Workflow, void.Event.Step = "void", "completed"
+	void.Event.Refs = []inventory.Ref{{Rel: "voids", Keys: []inventory.Key{{Name: "receipt", Value: "0123-04-000002"}}}}
+	void.Content = void.Event.ContentHash()
+	other := sale(1)
+	for range 2 { // written again they are the same
+		must(t, s.WriteRecords(t.Context(), []inventory.Record{posting, other, void}))
+	}
+	for _, c := range []struct {
+		name  string
+		asked []inventory.ScopedKey
+		want  []inventory.Record
+	}{
+		{"covered", []inventory.ScopedKey{receipt(1)}, []inventory.Record{posting}},
+		{"covered and voided", []inventory.ScopedKey{receipt(2)}, []inventory.Record{void, posting}},
+		{"all", []inventory.ScopedKey{receipt(1), receipt(2), receipt(4)}, []inventory.Record{void, posting}},
+		{"nobody spoke of it", []inventory.ScopedKey{receipt(3)}, nil},
+		{"nothing asked", nil, nil},
+	} {
+		read, err := s.Echoes(t.Context(), c.asked)
+		must(t, err)
+		slices.SortFunc(read, func(a, b inventory.Record) int { return a.ReceivedAt.Compare(b.ReceivedAt) })
+		if d := gocmp.Diff(withoutRaw(c.want), read, exact, cmpopts.EquateEmpty()); d != "" {
+			t.Errorf("%s (-want +got)\n%s", c.name, d)
+		}
 	}
 }
 

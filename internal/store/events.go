@@ -81,9 +81,13 @@ func newEventAppender(into inserter) *appender[eventRow] {
 func (s *Store) WriteRecords(ctx context.Context, records []inventory.Record) error {
 	rows := make([]eventRow, len(records))
 	var facts []inventory.Fact
+	var echoes []echoRow
 	for i := range records {
 		r := &records[i]
 		rows[i] = eventRow{r, r.EntryKey().String()}
+		for _, echo := range r.Echoes() {
+			echoes = append(echoes, echoRow{echo.To.String(), rows[i].entry, r.ReceivedAt})
+		}
 		if r.Event.Watermark != nil {
 			facts = append(facts, inventory.Fact{
 				RecordID: r.ID, Position: r.Position, ReceivedAt: r.ReceivedAt, Watermark: *r.Event.Watermark,
@@ -93,10 +97,73 @@ func (s *Store) WriteRecords(ctx context.Context, records []inventory.Record) er
 	if err := s.facts.write(ctx, facts); err != nil {
 		return fmt.Errorf("write facts: %w", err)
 	}
+	if err := s.echoes.write(ctx, echoes); err != nil {
+		return fmt.Errorf("write echoes: %w", err)
+	}
 	if err := s.events.write(ctx, rows); err != nil {
 		return fmt.Errorf("write records: %w", err)
 	}
 	return nil
+}
+
+// echoRow says that a record that entered by a key concerns another one.
+type echoRow struct {
+	key, entry string
+	received   time.Time
+}
+
+func newEchoAppender(into inserter) *appender[echoRow] {
+	type row = echoRow
+	return &appender[row]{
+		insert:  queries.Get("insert_echoes"),
+		into:    into,
+		compare: func(a, b *row) int { return cmp.Or(strings.Compare(a.key, b.key), strings.Compare(a.entry, b.entry)) },
+		columns: []column[row]{
+			text("key", func(r *row) string { return r.key }),
+			text("entry_key", func(r *row) string { return r.entry }),
+			instants("received_at", func(r *row) time.Time { return r.received }),
+		},
+	}
+}
+
+var echoesQuery = queries.Get("echoes")
+
+// Echoes implements lifecycle.Store. The row of an echo is written before its
+// record's, so that a record the table holds is found from everywhere.
+func (s *Store) Echoes(ctx context.Context, keys []inventory.ScopedKey) ([]inventory.Record, error) {
+	var entries []inventory.ScopedKey
+	for part := range pieces(keys, keyLength) {
+		err := s.Each(ctx, echoesQuery, Params{"keys": keyStrings(part)}, func(scan func(...any) error) error {
+			var entry string
+			if err := scan(&entry); err != nil {
+				return err
+			}
+			k, ok := inventory.ParseScopedKey(entry)
+			if !ok {
+				return fmt.Errorf("the entry key %q of an echo cannot be read", entry)
+			}
+			entries = append(entries, k)
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	if len(entries) == 0 {
+		return nil, nil
+	}
+	slices.SortFunc(entries, inventory.CompareKeys)
+	records, err := s.Records(ctx, slices.Compact(entries))
+	if err != nil {
+		return nil, err
+	}
+	asked := make(map[inventory.ScopedKey]bool, len(keys))
+	for _, k := range keys {
+		asked[k] = true
+	}
+	return slices.DeleteFunc(records, func(r inventory.Record) bool {
+		return !slices.ContainsFunc(r.Echoes(), func(e inventory.Echo) bool { return asked[e.To] })
+	}), nil
 }
 
 var heldQuery = queries.Get("held")

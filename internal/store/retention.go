@@ -26,6 +26,7 @@ var (
 var retained = map[string]queries.Query{
 	"events":         retentionByReceivedQuery,
 	"facts":          retentionByReceivedQuery,
+	"echoes":         retentionByReceivedQuery,
 	"quarantine":     retentionByReceivedQuery,
 	"lifecycles":     retentionByWrittenQuery,
 	"lifecycle_keys": retentionByWrittenQuery,

@@ -94,6 +94,7 @@ type Store struct {
 	log      *slog.Logger
 
 	events     *appender[eventRow]
+	echoes     *appender[echoRow]
 	facts      *appender[inventory.Fact]
 	bindings   *appender[lifecycle.BindingRow]
 	lifecycles *appender[lifecycle.Row]
@@ -211,6 +212,7 @@ func (s *Store) makeAppenders(interval time.Duration) {
 	into := inserter{send: s.send, interval: interval, closing: s.closing, base: s.base, tasks: &s.tasks}
 	s.events = newEventAppender(into)
 	s.facts = newFactAppender(into)
+	s.echoes = newEchoAppender(into)
 	s.bindings = newBindingAppender(into)
 	s.lifecycles = newLifecycleAppender(into)
 	s.keys = newKeyAppender(into)

@@ -152,6 +152,10 @@ func decodeMove(s string, m *lifecycle.Move) (err error) {
 			err = decodeRecord(f.s, &m.Record)
 		case 2<<3 | asBytes:
 			m.To, err = decodeScoped(f.s)
+		case 3<<3 | asBytes:
+			m.Echo.To, err = decodeScoped(f.s)
+		case 4<<3 | asBytes:
+			m.Echo.Rel = strings.Clone(f.s)
 		}
 	}
 	return first(f.err, err)

@@ -23,6 +23,10 @@ func appendParcel(b []byte, p *lifecycle.Parcel) []byte {
 		b, m = begin(b, parcelMoves)
 		b = appendRecord(b, 1, &p.Moves[i].Record, true)
 		b = key(b, 2, inventory.Key(p.Moves[i].To))
+		if echo := p.Moves[i].Echo; !echo.To.IsZero() {
+			b = key(b, 3, inventory.Key(echo.To))
+		}
+		b = text(b, 4, p.Moves[i].Echo.Rel)
 		b = end(b, m)
 	}
 	for i := range p.Bindings {

@@ -44,6 +44,21 @@ SETTINGS index_granularity = 1024, non_replicated_deduplication_window = 1000,
     min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1,
     fsync_after_insert = 1, fsync_part_directory = 1, old_parts_lifetime = 3600;
 
+-- Echoes: which records concern a component they do not belong to (a post-void its
+-- sale, a receipt its register's day), by the key they were said to. The record
+-- itself is in events, under its own entry key.
+CREATE TABLE IF NOT EXISTS echoes
+(
+    key         String CODEC(ZSTD(1)),
+    entry_key   String CODEC(ZSTD(1)),
+    received_at DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1))
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (key, entry_key)
+SETTINGS index_granularity = 1024, non_replicated_deduplication_window = 1000,
+    min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1,
+    fsync_after_insert = 1, fsync_part_directory = 1, old_parts_lifetime = 3600;
+
 -- Bindings: what each partition knows of the component a key belongs to. They are
 -- kept for ever: a key that comes back after years still has its home.
 CREATE TABLE IF NOT EXISTS bindings

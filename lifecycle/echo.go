@@ -1,0 +1,145 @@
+package lifecycle
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/stocktrace/stocktrace/inventory"
+)
+
+// A record belongs to one component, by its identifying keys, and may concern
+// others: a post-void concerns the sale it takes back, a store-day posting each
+// receipt it covers, every receipt its register's day. To those it is an echo: it
+// is delivered to their home and judged with them, and binds nothing, is counted
+// nowhere, and is no record of theirs.
+
+// newEcho returns what a component remembers of a record that concerns it: who
+// says it, when, and what it relates to.
+func newEcho(r *inventory.Record, echo inventory.Echo) entry {
+	from := &r.Event
+	slim := inventory.Event{
+		ID: from.ID, Source: from.Source, Type: from.Type, Time: from.Time, Workflow: from.Workflow, Step: from.Step, System: from.System,
+		Outcome: from.Outcome, Attempt: from.Attempt, Location: from.Location, Register: from.Register, BusinessDate: from.BusinessDate,
+		Operator: from.Operator, Keys: from.Keys, CorrelationID: from.CorrelationID, Transaction: from.Transaction, Totals: from.Totals,
+		EnteredOffline: from.EnteredOffline, Error: from.Error, Refs: from.Refs,
+	}
+	return entry{
+		Record: &inventory.Record{
+			ID: r.ID, Content: r.Content, Event: slim, ReceivedAt: r.ReceivedAt, Transport: r.Transport,
+			Partition: r.Partition, Position: r.Position,
+		},
+		keys: []inventory.ScopedKey{echo.To}, outcome: from.EffectiveOutcome(), step: -1, echo: echo,
+	}
+}
+
+// isEcho reports whether the entry is another lifecycle's record.
+func (e *entry) isEcho() bool { return !e.echo.To.IsZero() }
+
+// apart separates a lifecycle's own entries from what it only hears.
+func apart(entries []entry) (own, heard []entry) {
+	for i := range entries {
+		if entries[i].isEcho() {
+			// Rarely any: then nothing is copied.
+			own = append(own, entries[:i]...)
+			for _, e := range entries[i:] {
+				if e.isEcho() {
+					heard = append(heard, e)
+				} else {
+					own = append(own, e)
+				}
+			}
+			return own, heard
+		}
+	}
+	return entries, nil
+}
+
+// hear takes in what others say of the transaction: that it was taken back, or
+// that a posting for many covers it.
+func (a *assessment) hear(heard []entry) {
+	posts := -1
+	for i := range a.workflow.Steps {
+		if a.workflow.Steps[i].Posts {
+			posts = i
+		}
+	}
+	for i := range heard {
+		e := &heard[i]
+		switch {
+		case e.echo.Rel == "voids" && e.outcome == inventory.OK:
+			if i := a.workflow.IndexOf(a.workflow.Anchor); i >= 0 && (a.steps[i].voided == nil || before(e, a.steps[i].voided)) {
+				a.steps[i].voided = e
+			}
+		case e.echo.Rel == inventory.RelCovers && posts >= 0:
+			a.steps[posts].covered = append(a.steps[posts].covered, e)
+		}
+	}
+	if posts < 0 {
+		return
+	}
+	s := &a.steps[posts]
+	for _, e := range s.covered {
+		if !succeeded(e.outcome) {
+			continue
+		}
+		if s.ok == nil || before(e, s.ok) {
+			s.ok = e
+		}
+		if s.okHeard.IsZero() || e.ReceivedAt.Before(s.okHeard) {
+			s.okHeard = e.ReceivedAt
+		}
+	}
+}
+
+// judgeCovers looks for a transaction that two postings for many both cover: it
+// is posted twice (failures F14). Reversed ones count no more.
+func (a *assessment) judgeCovers() {
+	for i := range a.steps {
+		net := map[string]int{}
+		first := map[string]*entry{}
+		for _, e := range a.steps[i].covered {
+			document := documentOf(&e.Event)
+			switch {
+			case e.outcome == inventory.Reversed:
+				net[document] = 0
+			case succeeded(e.outcome):
+				if first[document] == nil {
+					first[document] = e
+					net[document]++
+				}
+			}
+		}
+		var about []string
+		var last *entry
+		for document, n := range net {
+			if n <= 0 {
+				continue
+			}
+			e := first[document]
+			about = append(about, e.ID)
+			// The order of a map must not show where two came together.
+			if last == nil || cmp.Or(last.ReceivedAt.Compare(e.ReceivedAt), strings.Compare(last.ID, e.ID)) < 0 {
+				last = e
+			}
+		}
+		if len(about) < 2 || a.anchor == nil {
+			continue
+		}
+		slices.Sort(about)
+		a.raise(condition{
+			id:   findingID(inventory.DuplicatePosting, a.workflow.Steps[i].String(), a.anchor.name()),
+			kind: inventory.DuplicatePosting, step: i, opens: last.ReceivedAt.Add(a.workflow.Settle), since: last.Event.Time,
+			cause: inventory.CauseDuplicateSubmission, about: about, say: "Two store-day postings cover it: posted twice",
+		})
+	}
+}
+
+// hear takes in a record that concerns the component.
+func (c *component) hear(r *inventory.Record, echo inventory.Echo) {
+	if inventory.Book(echo.To.Name) {
+		c.mark(newMark(r))
+		return
+	}
+	c.add(newEcho(r, echo))
+}
