@@ -470,6 +470,7 @@ type Event struct {
 	Lines          []*Line                `protobuf:"bytes,36,rep,name=lines" json:"lines,omitempty"`
 	Watermark      *Watermark             `protobuf:"bytes,37,opt,name=watermark" json:"watermark,omitempty"`
 	Attributes     map[string]string      `protobuf:"bytes,38,rep,name=attributes" json:"attributes,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Action         *Action                `protobuf:"bytes,39,opt,name=action" json:"action,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -770,6 +771,178 @@ func (x *Event) GetAttributes() map[string]string {
 	return nil
 }
 
+func (x *Event) GetAction() *Action {
+	if x != nil {
+		return x.Action
+	}
+	return nil
+}
+
+// Action is what a person did about a finding or a lifecycle.
+type Action struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id" json:"id,omitempty"`
+	Batch         string                 `protobuf:"bytes,2,opt,name=batch" json:"batch,omitempty"`
+	Filter        string                 `protobuf:"bytes,3,opt,name=filter" json:"filter,omitempty"`
+	Verb          string                 `protobuf:"bytes,4,opt,name=verb" json:"verb,omitempty"`
+	By            string                 `protobuf:"bytes,5,opt,name=by" json:"by,omitempty"`
+	Via           string                 `protobuf:"bytes,6,opt,name=via" json:"via,omitempty"`
+	About         *Key                   `protobuf:"bytes,7,opt,name=about" json:"about,omitempty"`
+	With          *Key                   `protobuf:"bytes,8,opt,name=with" json:"with,omitempty"`
+	Lifecycle     string                 `protobuf:"bytes,9,opt,name=lifecycle" json:"lifecycle,omitempty"`
+	Finding       string                 `protobuf:"bytes,10,opt,name=finding" json:"finding,omitempty"`
+	Assignee      string                 `protobuf:"bytes,11,opt,name=assignee" json:"assignee,omitempty"`
+	Ticket        string                 `protobuf:"bytes,12,opt,name=ticket" json:"ticket,omitempty"`
+	Resolution    string                 `protobuf:"bytes,13,opt,name=resolution" json:"resolution,omitempty"`
+	Note          string                 `protobuf:"bytes,14,opt,name=note" json:"note,omitempty"`
+	Records       []string               `protobuf:"bytes,15,rep,name=records" json:"records,omitempty"`
+	Undoes        string                 `protobuf:"bytes,16,opt,name=undoes" json:"undoes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Action) Reset() {
+	*x = Action{}
+	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Action) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Action) ProtoMessage() {}
+
+func (x *Action) ProtoReflect() protoreflect.Message {
+	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Action.ProtoReflect.Descriptor instead.
+func (*Action) Descriptor() ([]byte, []int) {
+	return file_stocktrace_wire_v1_wire_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Action) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Action) GetBatch() string {
+	if x != nil {
+		return x.Batch
+	}
+	return ""
+}
+
+func (x *Action) GetFilter() string {
+	if x != nil {
+		return x.Filter
+	}
+	return ""
+}
+
+func (x *Action) GetVerb() string {
+	if x != nil {
+		return x.Verb
+	}
+	return ""
+}
+
+func (x *Action) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *Action) GetVia() string {
+	if x != nil {
+		return x.Via
+	}
+	return ""
+}
+
+func (x *Action) GetAbout() *Key {
+	if x != nil {
+		return x.About
+	}
+	return nil
+}
+
+func (x *Action) GetWith() *Key {
+	if x != nil {
+		return x.With
+	}
+	return nil
+}
+
+func (x *Action) GetLifecycle() string {
+	if x != nil {
+		return x.Lifecycle
+	}
+	return ""
+}
+
+func (x *Action) GetFinding() string {
+	if x != nil {
+		return x.Finding
+	}
+	return ""
+}
+
+func (x *Action) GetAssignee() string {
+	if x != nil {
+		return x.Assignee
+	}
+	return ""
+}
+
+func (x *Action) GetTicket() string {
+	if x != nil {
+		return x.Ticket
+	}
+	return ""
+}
+
+func (x *Action) GetResolution() string {
+	if x != nil {
+		return x.Resolution
+	}
+	return ""
+}
+
+func (x *Action) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *Action) GetRecords() []string {
+	if x != nil {
+		return x.Records
+	}
+	return nil
+}
+
+func (x *Action) GetUndoes() string {
+	if x != nil {
+		return x.Undoes
+	}
+	return ""
+}
+
 type Transaction struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
 	Kind           string                 `protobuf:"bytes,1,opt,name=kind" json:"kind,omitempty"`
@@ -784,7 +957,7 @@ type Transaction struct {
 
 func (x *Transaction) Reset() {
 	*x = Transaction{}
-	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[7]
+	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -796,7 +969,7 @@ func (x *Transaction) String() string {
 func (*Transaction) ProtoMessage() {}
 
 func (x *Transaction) ProtoReflect() protoreflect.Message {
-	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[7]
+	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -809,7 +982,7 @@ func (x *Transaction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Transaction.ProtoReflect.Descriptor instead.
 func (*Transaction) Descriptor() ([]byte, []int) {
-	return file_stocktrace_wire_v1_wire_proto_rawDescGZIP(), []int{7}
+	return file_stocktrace_wire_v1_wire_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Transaction) GetKind() string {
@@ -867,7 +1040,7 @@ type Mapping struct {
 
 func (x *Mapping) Reset() {
 	*x = Mapping{}
-	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[8]
+	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -879,7 +1052,7 @@ func (x *Mapping) String() string {
 func (*Mapping) ProtoMessage() {}
 
 func (x *Mapping) ProtoReflect() protoreflect.Message {
-	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[8]
+	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -892,7 +1065,7 @@ func (x *Mapping) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mapping.ProtoReflect.Descriptor instead.
 func (*Mapping) Descriptor() ([]byte, []int) {
-	return file_stocktrace_wire_v1_wire_proto_rawDescGZIP(), []int{8}
+	return file_stocktrace_wire_v1_wire_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Mapping) GetField() string {
@@ -942,7 +1115,7 @@ type Error struct {
 
 func (x *Error) Reset() {
 	*x = Error{}
-	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[9]
+	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -954,7 +1127,7 @@ func (x *Error) String() string {
 func (*Error) ProtoMessage() {}
 
 func (x *Error) ProtoReflect() protoreflect.Message {
-	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[9]
+	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -967,7 +1140,7 @@ func (x *Error) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Error.ProtoReflect.Descriptor instead.
 func (*Error) Descriptor() ([]byte, []int) {
-	return file_stocktrace_wire_v1_wire_proto_rawDescGZIP(), []int{9}
+	return file_stocktrace_wire_v1_wire_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Error) GetCode() string {
@@ -1009,7 +1182,7 @@ type Ref struct {
 
 func (x *Ref) Reset() {
 	*x = Ref{}
-	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[10]
+	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1021,7 +1194,7 @@ func (x *Ref) String() string {
 func (*Ref) ProtoMessage() {}
 
 func (x *Ref) ProtoReflect() protoreflect.Message {
-	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[10]
+	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1034,7 +1207,7 @@ func (x *Ref) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ref.ProtoReflect.Descriptor instead.
 func (*Ref) Descriptor() ([]byte, []int) {
-	return file_stocktrace_wire_v1_wire_proto_rawDescGZIP(), []int{10}
+	return file_stocktrace_wire_v1_wire_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Ref) GetRel() string {
@@ -1075,7 +1248,7 @@ type Covers struct {
 
 func (x *Covers) Reset() {
 	*x = Covers{}
-	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[11]
+	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1087,7 +1260,7 @@ func (x *Covers) String() string {
 func (*Covers) ProtoMessage() {}
 
 func (x *Covers) ProtoReflect() protoreflect.Message {
-	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[11]
+	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1100,7 +1273,7 @@ func (x *Covers) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Covers.ProtoReflect.Descriptor instead.
 func (*Covers) Descriptor() ([]byte, []int) {
-	return file_stocktrace_wire_v1_wire_proto_rawDescGZIP(), []int{11}
+	return file_stocktrace_wire_v1_wire_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Covers) GetLocation() string {
@@ -1176,7 +1349,7 @@ type Quantity struct {
 
 func (x *Quantity) Reset() {
 	*x = Quantity{}
-	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[12]
+	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1188,7 +1361,7 @@ func (x *Quantity) String() string {
 func (*Quantity) ProtoMessage() {}
 
 func (x *Quantity) ProtoReflect() protoreflect.Message {
-	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[12]
+	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1201,7 +1374,7 @@ func (x *Quantity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Quantity.ProtoReflect.Descriptor instead.
 func (*Quantity) Descriptor() ([]byte, []int) {
-	return file_stocktrace_wire_v1_wire_proto_rawDescGZIP(), []int{12}
+	return file_stocktrace_wire_v1_wire_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Quantity) GetUom() string {
@@ -1233,7 +1406,7 @@ type Totals struct {
 
 func (x *Totals) Reset() {
 	*x = Totals{}
-	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[13]
+	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1245,7 +1418,7 @@ func (x *Totals) String() string {
 func (*Totals) ProtoMessage() {}
 
 func (x *Totals) ProtoReflect() protoreflect.Message {
-	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[13]
+	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1258,7 +1431,7 @@ func (x *Totals) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Totals.ProtoReflect.Descriptor instead.
 func (*Totals) Descriptor() ([]byte, []int) {
-	return file_stocktrace_wire_v1_wire_proto_rawDescGZIP(), []int{13}
+	return file_stocktrace_wire_v1_wire_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Totals) GetRegister() string {
@@ -1323,7 +1496,7 @@ type Approval struct {
 
 func (x *Approval) Reset() {
 	*x = Approval{}
-	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[14]
+	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1335,7 +1508,7 @@ func (x *Approval) String() string {
 func (*Approval) ProtoMessage() {}
 
 func (x *Approval) ProtoReflect() protoreflect.Message {
-	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[14]
+	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1348,7 +1521,7 @@ func (x *Approval) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Approval.ProtoReflect.Descriptor instead.
 func (*Approval) Descriptor() ([]byte, []int) {
-	return file_stocktrace_wire_v1_wire_proto_rawDescGZIP(), []int{14}
+	return file_stocktrace_wire_v1_wire_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Approval) GetState() string {
@@ -1421,7 +1594,7 @@ type Line struct {
 
 func (x *Line) Reset() {
 	*x = Line{}
-	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[15]
+	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1433,7 +1606,7 @@ func (x *Line) String() string {
 func (*Line) ProtoMessage() {}
 
 func (x *Line) ProtoReflect() protoreflect.Message {
-	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[15]
+	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1446,7 +1619,7 @@ func (x *Line) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Line.ProtoReflect.Descriptor instead.
 func (*Line) Descriptor() ([]byte, []int) {
-	return file_stocktrace_wire_v1_wire_proto_rawDescGZIP(), []int{15}
+	return file_stocktrace_wire_v1_wire_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Line) GetLine() string {
@@ -1652,7 +1825,7 @@ type Watermark struct {
 
 func (x *Watermark) Reset() {
 	*x = Watermark{}
-	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[16]
+	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1664,7 +1837,7 @@ func (x *Watermark) String() string {
 func (*Watermark) ProtoMessage() {}
 
 func (x *Watermark) ProtoReflect() protoreflect.Message {
-	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[16]
+	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1677,7 +1850,7 @@ func (x *Watermark) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Watermark.ProtoReflect.Descriptor instead.
 func (*Watermark) Descriptor() ([]byte, []int) {
-	return file_stocktrace_wire_v1_wire_proto_rawDescGZIP(), []int{16}
+	return file_stocktrace_wire_v1_wire_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Watermark) GetSystem() string {
@@ -1731,7 +1904,7 @@ type Quarantine struct {
 
 func (x *Quarantine) Reset() {
 	*x = Quarantine{}
-	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[17]
+	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1743,7 +1916,7 @@ func (x *Quarantine) String() string {
 func (*Quarantine) ProtoMessage() {}
 
 func (x *Quarantine) ProtoReflect() protoreflect.Message {
-	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[17]
+	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1756,7 +1929,7 @@ func (x *Quarantine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Quarantine.ProtoReflect.Descriptor instead.
 func (*Quarantine) Descriptor() ([]byte, []int) {
-	return file_stocktrace_wire_v1_wire_proto_rawDescGZIP(), []int{17}
+	return file_stocktrace_wire_v1_wire_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Quarantine) GetItems() []*Quarantined {
@@ -1783,7 +1956,7 @@ type Quarantined struct {
 
 func (x *Quarantined) Reset() {
 	*x = Quarantined{}
-	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[18]
+	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1795,7 +1968,7 @@ func (x *Quarantined) String() string {
 func (*Quarantined) ProtoMessage() {}
 
 func (x *Quarantined) ProtoReflect() protoreflect.Message {
-	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[18]
+	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1808,7 +1981,7 @@ func (x *Quarantined) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Quarantined.ProtoReflect.Descriptor instead.
 func (*Quarantined) Descriptor() ([]byte, []int) {
-	return file_stocktrace_wire_v1_wire_proto_rawDescGZIP(), []int{18}
+	return file_stocktrace_wire_v1_wire_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Quarantined) GetId() string {
@@ -1908,7 +2081,7 @@ const file_stocktrace_wire_v1_wire_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value\"3\n" +
 	"\aDecimal\x12\x14\n" +
 	"\x05whole\x18\x01 \x01(\x12R\x05whole\x12\x12\n" +
-	"\x04nano\x18\x02 \x01(\x12R\x04nano\"\xfa\v\n" +
+	"\x04nano\x18\x02 \x01(\x12R\x04nano\"\xae\f\n" +
 	"\x05Event\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12\x12\n" +
@@ -1952,10 +2125,31 @@ const file_stocktrace_wire_v1_wire_proto_rawDesc = "" +
 	"\twatermark\x18% \x01(\v2\x1d.stocktrace.wire.v1.WatermarkR\twatermark\x12I\n" +
 	"\n" +
 	"attributes\x18& \x03(\v2).stocktrace.wire.v1.Event.AttributesEntryR\n" +
-	"attributes\x1a=\n" +
+	"attributes\x122\n" +
+	"\x06action\x18' \x01(\v2\x1a.stocktrace.wire.v1.ActionR\x06action\x1a=\n" +
 	"\x0fAttributesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xb5\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xaa\x03\n" +
+	"\x06Action\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
+	"\x05batch\x18\x02 \x01(\tR\x05batch\x12\x16\n" +
+	"\x06filter\x18\x03 \x01(\tR\x06filter\x12\x12\n" +
+	"\x04verb\x18\x04 \x01(\tR\x04verb\x12\x0e\n" +
+	"\x02by\x18\x05 \x01(\tR\x02by\x12\x10\n" +
+	"\x03via\x18\x06 \x01(\tR\x03via\x12-\n" +
+	"\x05about\x18\a \x01(\v2\x17.stocktrace.wire.v1.KeyR\x05about\x12+\n" +
+	"\x04with\x18\b \x01(\v2\x17.stocktrace.wire.v1.KeyR\x04with\x12\x1c\n" +
+	"\tlifecycle\x18\t \x01(\tR\tlifecycle\x12\x18\n" +
+	"\afinding\x18\n" +
+	" \x01(\tR\afinding\x12\x1a\n" +
+	"\bassignee\x18\v \x01(\tR\bassignee\x12\x16\n" +
+	"\x06ticket\x18\f \x01(\tR\x06ticket\x12\x1e\n" +
+	"\n" +
+	"resolution\x18\r \x01(\tR\n" +
+	"resolution\x12\x12\n" +
+	"\x04note\x18\x0e \x01(\tR\x04note\x12\x18\n" +
+	"\arecords\x18\x0f \x03(\tR\arecords\x12\x16\n" +
+	"\x06undoes\x18\x10 \x01(\tR\x06undoes\"\xb5\x01\n" +
 	"\vTransaction\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
 	"\x04mode\x18\x02 \x01(\tR\x04mode\x12\x16\n" +
@@ -2081,7 +2275,7 @@ func file_stocktrace_wire_v1_wire_proto_rawDescGZIP() []byte {
 	return file_stocktrace_wire_v1_wire_proto_rawDescData
 }
 
-var file_stocktrace_wire_v1_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_stocktrace_wire_v1_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_stocktrace_wire_v1_wire_proto_goTypes = []any{
 	(*Parcel)(nil),                // 0: stocktrace.wire.v1.Parcel
 	(*Record)(nil),                // 1: stocktrace.wire.v1.Record
@@ -2090,61 +2284,65 @@ var file_stocktrace_wire_v1_wire_proto_goTypes = []any{
 	(*Key)(nil),                   // 4: stocktrace.wire.v1.Key
 	(*Decimal)(nil),               // 5: stocktrace.wire.v1.Decimal
 	(*Event)(nil),                 // 6: stocktrace.wire.v1.Event
-	(*Transaction)(nil),           // 7: stocktrace.wire.v1.Transaction
-	(*Mapping)(nil),               // 8: stocktrace.wire.v1.Mapping
-	(*Error)(nil),                 // 9: stocktrace.wire.v1.Error
-	(*Ref)(nil),                   // 10: stocktrace.wire.v1.Ref
-	(*Covers)(nil),                // 11: stocktrace.wire.v1.Covers
-	(*Quantity)(nil),              // 12: stocktrace.wire.v1.Quantity
-	(*Totals)(nil),                // 13: stocktrace.wire.v1.Totals
-	(*Approval)(nil),              // 14: stocktrace.wire.v1.Approval
-	(*Line)(nil),                  // 15: stocktrace.wire.v1.Line
-	(*Watermark)(nil),             // 16: stocktrace.wire.v1.Watermark
-	(*Quarantine)(nil),            // 17: stocktrace.wire.v1.Quarantine
-	(*Quarantined)(nil),           // 18: stocktrace.wire.v1.Quarantined
-	nil,                           // 19: stocktrace.wire.v1.Event.AttributesEntry
-	nil,                           // 20: stocktrace.wire.v1.Line.AttributesEntry
-	(*timestamppb.Timestamp)(nil), // 21: google.protobuf.Timestamp
+	(*Action)(nil),                // 7: stocktrace.wire.v1.Action
+	(*Transaction)(nil),           // 8: stocktrace.wire.v1.Transaction
+	(*Mapping)(nil),               // 9: stocktrace.wire.v1.Mapping
+	(*Error)(nil),                 // 10: stocktrace.wire.v1.Error
+	(*Ref)(nil),                   // 11: stocktrace.wire.v1.Ref
+	(*Covers)(nil),                // 12: stocktrace.wire.v1.Covers
+	(*Quantity)(nil),              // 13: stocktrace.wire.v1.Quantity
+	(*Totals)(nil),                // 14: stocktrace.wire.v1.Totals
+	(*Approval)(nil),              // 15: stocktrace.wire.v1.Approval
+	(*Line)(nil),                  // 16: stocktrace.wire.v1.Line
+	(*Watermark)(nil),             // 17: stocktrace.wire.v1.Watermark
+	(*Quarantine)(nil),            // 18: stocktrace.wire.v1.Quarantine
+	(*Quarantined)(nil),           // 19: stocktrace.wire.v1.Quarantined
+	nil,                           // 20: stocktrace.wire.v1.Event.AttributesEntry
+	nil,                           // 21: stocktrace.wire.v1.Line.AttributesEntry
+	(*timestamppb.Timestamp)(nil), // 22: google.protobuf.Timestamp
 }
 var file_stocktrace_wire_v1_wire_proto_depIdxs = []int32{
 	1,  // 0: stocktrace.wire.v1.Parcel.records:type_name -> stocktrace.wire.v1.Record
 	2,  // 1: stocktrace.wire.v1.Parcel.moves:type_name -> stocktrace.wire.v1.Move
 	3,  // 2: stocktrace.wire.v1.Parcel.bindings:type_name -> stocktrace.wire.v1.Binding
 	6,  // 3: stocktrace.wire.v1.Record.event:type_name -> stocktrace.wire.v1.Event
-	21, // 4: stocktrace.wire.v1.Record.received_at:type_name -> google.protobuf.Timestamp
+	22, // 4: stocktrace.wire.v1.Record.received_at:type_name -> google.protobuf.Timestamp
 	1,  // 5: stocktrace.wire.v1.Move.record:type_name -> stocktrace.wire.v1.Record
 	4,  // 6: stocktrace.wire.v1.Move.to:type_name -> stocktrace.wire.v1.Key
 	4,  // 7: stocktrace.wire.v1.Move.echo:type_name -> stocktrace.wire.v1.Key
 	4,  // 8: stocktrace.wire.v1.Binding.key:type_name -> stocktrace.wire.v1.Key
 	4,  // 9: stocktrace.wire.v1.Binding.lesser:type_name -> stocktrace.wire.v1.Key
-	21, // 10: stocktrace.wire.v1.Binding.origin:type_name -> google.protobuf.Timestamp
-	21, // 11: stocktrace.wire.v1.Event.time:type_name -> google.protobuf.Timestamp
-	21, // 12: stocktrace.wire.v1.Event.began:type_name -> google.protobuf.Timestamp
+	22, // 10: stocktrace.wire.v1.Binding.origin:type_name -> google.protobuf.Timestamp
+	22, // 11: stocktrace.wire.v1.Event.time:type_name -> google.protobuf.Timestamp
+	22, // 12: stocktrace.wire.v1.Event.began:type_name -> google.protobuf.Timestamp
 	4,  // 13: stocktrace.wire.v1.Event.keys:type_name -> stocktrace.wire.v1.Key
-	7,  // 14: stocktrace.wire.v1.Event.transaction:type_name -> stocktrace.wire.v1.Transaction
-	8,  // 15: stocktrace.wire.v1.Event.mappings:type_name -> stocktrace.wire.v1.Mapping
-	9,  // 16: stocktrace.wire.v1.Event.error:type_name -> stocktrace.wire.v1.Error
-	10, // 17: stocktrace.wire.v1.Event.refs:type_name -> stocktrace.wire.v1.Ref
-	11, // 18: stocktrace.wire.v1.Event.covers:type_name -> stocktrace.wire.v1.Covers
-	13, // 19: stocktrace.wire.v1.Event.totals:type_name -> stocktrace.wire.v1.Totals
-	14, // 20: stocktrace.wire.v1.Event.approval:type_name -> stocktrace.wire.v1.Approval
-	15, // 21: stocktrace.wire.v1.Event.lines:type_name -> stocktrace.wire.v1.Line
-	16, // 22: stocktrace.wire.v1.Event.watermark:type_name -> stocktrace.wire.v1.Watermark
-	19, // 23: stocktrace.wire.v1.Event.attributes:type_name -> stocktrace.wire.v1.Event.AttributesEntry
-	4,  // 24: stocktrace.wire.v1.Ref.keys:type_name -> stocktrace.wire.v1.Key
-	12, // 25: stocktrace.wire.v1.Covers.units:type_name -> stocktrace.wire.v1.Quantity
-	5,  // 26: stocktrace.wire.v1.Quantity.quantity:type_name -> stocktrace.wire.v1.Decimal
-	4,  // 27: stocktrace.wire.v1.Line.item_ids:type_name -> stocktrace.wire.v1.Key
-	5,  // 28: stocktrace.wire.v1.Line.quantity:type_name -> stocktrace.wire.v1.Decimal
-	20, // 29: stocktrace.wire.v1.Line.attributes:type_name -> stocktrace.wire.v1.Line.AttributesEntry
-	21, // 30: stocktrace.wire.v1.Watermark.complete_through:type_name -> google.protobuf.Timestamp
-	18, // 31: stocktrace.wire.v1.Quarantine.items:type_name -> stocktrace.wire.v1.Quarantined
-	21, // 32: stocktrace.wire.v1.Quarantined.received_at:type_name -> google.protobuf.Timestamp
-	33, // [33:33] is the sub-list for method output_type
-	33, // [33:33] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	8,  // 14: stocktrace.wire.v1.Event.transaction:type_name -> stocktrace.wire.v1.Transaction
+	9,  // 15: stocktrace.wire.v1.Event.mappings:type_name -> stocktrace.wire.v1.Mapping
+	10, // 16: stocktrace.wire.v1.Event.error:type_name -> stocktrace.wire.v1.Error
+	11, // 17: stocktrace.wire.v1.Event.refs:type_name -> stocktrace.wire.v1.Ref
+	12, // 18: stocktrace.wire.v1.Event.covers:type_name -> stocktrace.wire.v1.Covers
+	14, // 19: stocktrace.wire.v1.Event.totals:type_name -> stocktrace.wire.v1.Totals
+	15, // 20: stocktrace.wire.v1.Event.approval:type_name -> stocktrace.wire.v1.Approval
+	16, // 21: stocktrace.wire.v1.Event.lines:type_name -> stocktrace.wire.v1.Line
+	17, // 22: stocktrace.wire.v1.Event.watermark:type_name -> stocktrace.wire.v1.Watermark
+	20, // 23: stocktrace.wire.v1.Event.attributes:type_name -> stocktrace.wire.v1.Event.AttributesEntry
+	7,  // 24: stocktrace.wire.v1.Event.action:type_name -> stocktrace.wire.v1.Action
+	4,  // 25: stocktrace.wire.v1.Action.about:type_name -> stocktrace.wire.v1.Key
+	4,  // 26: stocktrace.wire.v1.Action.with:type_name -> stocktrace.wire.v1.Key
+	4,  // 27: stocktrace.wire.v1.Ref.keys:type_name -> stocktrace.wire.v1.Key
+	13, // 28: stocktrace.wire.v1.Covers.units:type_name -> stocktrace.wire.v1.Quantity
+	5,  // 29: stocktrace.wire.v1.Quantity.quantity:type_name -> stocktrace.wire.v1.Decimal
+	4,  // 30: stocktrace.wire.v1.Line.item_ids:type_name -> stocktrace.wire.v1.Key
+	5,  // 31: stocktrace.wire.v1.Line.quantity:type_name -> stocktrace.wire.v1.Decimal
+	21, // 32: stocktrace.wire.v1.Line.attributes:type_name -> stocktrace.wire.v1.Line.AttributesEntry
+	22, // 33: stocktrace.wire.v1.Watermark.complete_through:type_name -> google.protobuf.Timestamp
+	19, // 34: stocktrace.wire.v1.Quarantine.items:type_name -> stocktrace.wire.v1.Quarantined
+	22, // 35: stocktrace.wire.v1.Quarantined.received_at:type_name -> google.protobuf.Timestamp
+	36, // [36:36] is the sub-list for method output_type
+	36, // [36:36] is the sub-list for method input_type
+	36, // [36:36] is the sub-list for extension type_name
+	36, // [36:36] is the sub-list for extension extendee
+	0,  // [0:36] is the sub-list for field type_name
 }
 
 func init() { file_stocktrace_wire_v1_wire_proto_init() }
@@ -2158,7 +2356,7 @@ func file_stocktrace_wire_v1_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_stocktrace_wire_v1_wire_proto_rawDesc), len(file_stocktrace_wire_v1_wire_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   21,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
