@@ -160,23 +160,23 @@ func (o *owner) take(ctx context.Context, messages []Message) ([]inventory.Recor
 			r.Partition, r.Position = msg.Partition, msg.Position
 			a := arrival{entry: newEntry(&r), enter: true}
 			arrivals = append(arrivals, a)
-			o.ask(asked, a.entry.keys)
+			o.ask(asked, a.entry.keys, r.Event.Action != nil)
 			for _, echo := range r.Echoes() {
 				if home := o.home(echo.To); home != o.lease.Partition {
 					o.echoes = append(o.echoes, Move{Record: r, To: echo.To, Echo: echo})
 					continue
 				}
 				arrivals = append(arrivals, arrival{entry: entry{Record: &r}, to: echo.To, echo: echo})
-				o.ask(asked, []inventory.ScopedKey{echo.To})
+				o.ask(asked, []inventory.ScopedKey{echo.To}, false)
 			}
 		}
 		for i := range msg.Parcel.Moves {
 			r := msg.Parcel.Moves[i].Record
 			a := arrival{to: msg.Parcel.Moves[i].To, echo: msg.Parcel.Moves[i].Echo}
-			o.ask(asked, []inventory.ScopedKey{a.to})
+			o.ask(asked, []inventory.ScopedKey{a.to}, true)
 			if a.echo.To.IsZero() {
 				a.entry = newEntry(&r)
-				o.ask(asked, a.entry.keys)
+				o.ask(asked, a.entry.keys, r.Event.Action != nil)
 			} else {
 				a.entry.Record = &r
 			}
@@ -184,7 +184,7 @@ func (o *owner) take(ctx context.Context, messages []Message) ([]inventory.Recor
 		}
 		for _, b := range msg.Parcel.Bindings {
 			bindings = append(bindings, b)
-			o.ask(asked, []inventory.ScopedKey{b.Key, b.Lesser})
+			o.ask(asked, []inventory.ScopedKey{b.Key, b.Lesser}, true)
 		}
 		o.position = msg.Position
 	}
@@ -219,10 +219,11 @@ func (o *owner) take(ctx context.Context, messages []Message) ([]inventory.Recor
 	return raw, nil
 }
 
-// ask notes the keys that are not in memory but may be in the store.
-func (o *owner) ask(asked map[inventory.ScopedKey]bool, keys []inventory.ScopedKey) {
+// ask notes the keys that are not in memory but may be in the store. An orphan's
+// own id is in no filter; where others name it, it is looked up.
+func (o *owner) ask(asked map[inventory.ScopedKey]bool, keys []inventory.ScopedKey, others bool) {
 	for _, k := range keys {
-		if o.hot.byKey[k] == nil && o.cold.has(KeyHash(k)) {
+		if o.hot.byKey[k] == nil && (o.cold.has(KeyHash(k)) || others && k.Name == inventory.KeyRecord) {
 			asked[k] = true
 		}
 	}
@@ -334,7 +335,7 @@ func (o *owner) load(ctx context.Context, roots map[inventory.ScopedKey]inventor
 		r := records[i]
 		r.Raw = nil
 		entries[i] = newEntry(&r)
-		o.ask(unknown, entries[i].keys)
+		o.ask(unknown, entries[i].keys, r.Event.Action != nil)
 	}
 	if len(unknown) > 0 {
 		if err := o.recall(ctx, slices.Collect(maps.Keys(unknown))); err != nil {
@@ -530,11 +531,11 @@ func (o *owner) flush(ctx context.Context, raw []inventory.Record, now time.Time
 }
 
 // bindingRows appends the rows of keys whose root is new. An orphan's own id
-// binds nothing and needs none.
+// binds nothing and needs none, until a person merges it.
 func (o *owner) bindingRows(rows []BindingRow, c *component) []BindingRow {
 	for _, k := range c.unbound {
 		o.cold.add(KeyHash(k))
-		if k.Name != inventory.KeyRecord {
+		if k.Name != inventory.KeyRecord || len(c.keys) > 1 {
 			rows = append(rows, BindingRow{Partition: o.lease.Partition, Key: k, Root: c.root, Version: o.version()})
 		}
 	}
@@ -551,7 +552,7 @@ func (o *owner) address(out map[int]*Parcel, origin map[int]time.Time, c *compon
 		received = c.entries[0].ReceivedAt
 	}
 	for _, k := range c.keys {
-		if k == c.root || c.announced[k] || k.Name == inventory.KeyRecord {
+		if k == c.root || c.announced[k] {
 			continue
 		}
 		c.announced[k] = true
@@ -588,9 +589,9 @@ func (o *owner) judge(ctx context.Context, rows []Row, findings []FindingRow, c 
 	now = later2(now, c.judged)
 	c.judged = now
 	if len(c.marks) > 0 {
-		told = []inventory.Lifecycle{tellRegister(o.Rules, c.root, c.marks, now)}
-	}
-	if !c.away && len(c.entries) > 0 {
+		_, said := peoples(c.entries) // no record belongs to a book
+		told = []inventory.Lifecycle{heedBook(o.Rules, tellRegister(o.Rules, c.root, c.marks, now), said)}
+	} else if !c.away && len(c.entries) > 0 {
 		var fault *faultError
 		var err error
 		if told, fault, err = o.stitched(ctx, c, now); err != nil {
@@ -750,6 +751,7 @@ func findingFingerprint(f *inventory.Finding) string {
 	var b strings.Builder
 	for _, s := range []string{
 		f.ID, string(f.State), string(f.Resolution), string(f.Cause), f.LifecycleID, f.Group, f.Sentence, f.ClosedBy, f.Location,
+		f.ResolutionNote, f.AcknowledgedBy, strconv.FormatInt(f.AcknowledgedAt.UnixMicro(), 36), f.Assignee, f.Ticket,
 		strconv.FormatInt(f.OpenedAt.UnixMicro(), 36), strconv.FormatInt(f.ClosedAt.UnixMicro(), 36), strings.Join(f.Evidence, " "),
 	} {
 		b.WriteString(s)

@@ -300,20 +300,25 @@ func (f *life) ending(clock func(time.Time) string) string {
 
 // sentence says where the lifecycle stands in one sentence: what, since when,
 // why.
-func sentence(l *inventory.Lifecycle, a *assessment) string {
+func sentence(l *inventory.Lifecycle, a *assessment, by byHand) string {
 	clock := clockAt(a.location, l.StartedAt)
 	anchor := a.workflow.StepOf(a.workflow.Anchor)
 	begin := anchor.Missing
 	if a.anchor != nil {
 		begin = anchor.Title + " " + clock(a.anchor.Event.Time)
 	}
+	says := func(f *inventory.Finding) string {
+		return begin + "; " + lowerFirst(strings.TrimSuffix(f.Sentence, ".")) + "."
+	}
 	for i := range l.Findings {
-		f := &l.Findings[i]
-		if f.State != inventory.FindingOpen {
-			continue
+		if f := &l.Findings[i]; f.State == inventory.FindingOpen {
+			return says(f)
 		}
-		s := strings.TrimSuffix(f.Sentence, ".")
-		return begin + "; " + lowerFirst(s) + "."
+	}
+	for i := range l.Findings {
+		if f := &l.Findings[i]; by.findings[f.ID] {
+			return says(f)
+		}
 	}
 	last, lastAt := "", time.Time{}
 	missing := ""

@@ -44,6 +44,9 @@ type world struct {
 	quarantined []inventory.Quarantined
 	faulty      func([]entry, time.Time) bool // where our own code panics
 
+	people float64            // chance that a person does something in a step
+	acted  []inventory.Record // what people did
+
 	keep    time.Duration // how long facts are kept in memory; 0: as in earnest
 	crashes float64       // chance that an operation ends the process
 	ops     int
@@ -363,6 +366,9 @@ func (w *world) run(t *testing.T, rules *Rules, arrivals []inventory.Record, unt
 		} else if len(arrivals) == 0 && w.now.Before(until) {
 			w.now = w.now.Add(7 * time.Second)
 		}
+		if w.people > 0 && (len(arrivals) > 0 || w.now.Before(until)) && w.rng.Float64() < w.people {
+			w.act()
+		}
 		e.factsThrough = w.now
 		p := w.rng.IntN(w.partitions)
 		if owners[p] == nil {
@@ -390,6 +396,32 @@ func (w *world) run(t *testing.T, rules *Rules, arrivals []inventory.Record, unt
 		if len(arrivals) == 0 && !w.now.Before(until) {
 			w.crashes = 0
 		}
+	}
+}
+
+// act has a person do something about what is stored, as it is shown now.
+func (w *world) act() {
+	var shown []inventory.Lifecycle
+	for _, k := range slices.Sorted(maps.Keys(w.lifecycles)) {
+		r := w.lifecycles[k]
+		if r.Deleted {
+			continue
+		}
+		l := r.Lifecycle
+		l.Findings = nil
+		for _, f := range slices.Sorted(maps.Keys(w.findings)) {
+			if f := w.findings[f]; !f.Deleted && f.Finding.LifecycleID == l.ID {
+				l.Findings = append(l.Findings, f.Finding)
+			}
+		}
+		shown = append(shown, l)
+	}
+	if len(shown) == 0 {
+		return
+	}
+	if r, ok := somebody(w.rng.IntN, shown, fmt.Sprintf("p-%d", len(w.acted)), w.now); ok {
+		w.acted = append(w.acted, r)
+		w.enter(r)
 	}
 }
 
@@ -423,6 +455,7 @@ func (w *world) check(t *testing.T, rules *Rules, entered []inventory.Record) {
 		findings[f.Finding.ID] = f.Finding
 	}
 	ev := NewEvidence(w.facts...)
+	entered = slices.Concat(entered, w.acted)
 	for _, want := range Stitch(rules, entered, ev, w.now) {
 		row, ok := stored[want.ID]
 		if !ok {
@@ -562,6 +595,46 @@ func TestForgottenEvidence(t *testing.T) {
 		w.check(t, rules, records)
 		if d := verified(t, w, rules); len(d) > 0 {
 			t.Errorf("seed %d: verify finds %d differences, first %+v", seed, len(d), d[0])
+		}
+	}
+}
+
+// TestPeopleUnderCrashes: what people do, about sales, orphans and findings of
+// theirs, arrives wherever the component has gone meanwhile, and verifies.
+func TestPeopleUnderCrashes(t *testing.T) {
+	rules := saleRules(t)
+	seeds := 100
+	if testing.Short() {
+		seeds = 10
+	}
+	verbs := map[inventory.Verb]int{}
+	for seed := range uint64(seeds) {
+		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
+			w := newWorld(5000+seed, 1+int(seed%5))
+			w.people = 0.05
+			if seed%3 > 0 {
+				w.crashes = 0.02
+			}
+			records := simTale(w.rng, 12, seed%2 == 0)
+			tl := &tale{n: 10_000}
+			for i := range 4 { // orphans
+				tl.say("erp posted", time.Duration(i)*time.Minute, said{doc: fmt.Sprint(i), lines: basket})
+			}
+			records = append(records, tl.records...)
+			slices.SortFunc(records, func(a, b inventory.Record) int { return a.ReceivedAt.Compare(b.ReceivedAt) })
+			w.run(t, rules, slices.Clone(records), t0.Add(40*time.Minute))
+			w.check(t, rules, records)
+			if d := verified(t, w, rules); len(d) > 0 {
+				t.Errorf("verify finds %d differences, first %+v", len(d), d[0])
+			}
+			for _, r := range w.acted {
+				verbs[r.Event.Action.Verb]++
+			}
+		})
+	}
+	for _, v := range inventory.Verbs {
+		if verbs[v] == 0 && !testing.Short() {
+			t.Errorf("nobody ever did %s", v)
 		}
 	}
 }

@@ -24,8 +24,9 @@ func Stitch(rules *Rules, records []inventory.Record, evidence *Evidence, now ti
 	for _, component := range components(entries) {
 		all = append(all, stitchComponent(rules, component, evidence, now)...)
 	}
+	_, said := peoples(entries)
 	for key, marks := range books {
-		all = append(all, tellRegister(rules, key, marks, now))
+		all = append(all, heedBook(rules, tellRegister(rules, key, marks, now), said))
 	}
 	slices.SortFunc(all, func(a, b inventory.Lifecycle) int { return strings.Compare(a.ID, b.ID) })
 	return all
@@ -168,6 +169,7 @@ func (u *unionFind) join(keys []inventory.ScopedKey) {
 type cluster struct {
 	entries   []entry
 	heard     []entry               // echoes: what other lifecycles' records say of it
+	said      []entry               // what people said, of any lifecycle of the component
 	keys      []inventory.ScopedKey // least first
 	canonical inventory.ScopedKey
 	// shared are keys it shares with other clusters of its component, with when
@@ -185,8 +187,11 @@ type collision struct {
 // values of one identifying key never share a lifecycle; recurrences of one
 // receipt number do not either.
 //
-// An echo goes to the cluster that has the key it was sent to.
+// An echo goes to the cluster that has the key it was sent to. People have the
+// last word: what they split off shares no lifecycle with the rest, and what they
+// merged is one.
 func divide(entries []entry) []cluster {
+	entries, said := peoples(entries)
 	entries, heard := apart(entries)
 	if len(entries) == 0 {
 		return nil
@@ -202,8 +207,9 @@ func divide(entries []entry) []cluster {
 		}
 	}
 	recurs := recurrences(entries)
-	if !several && len(recurs) == 0 {
-		c := cluster{entries: entries, heard: heard}
+	arranged := arrange(said)
+	if !several && len(recurs) == 0 && arranged.none() {
+		c := cluster{entries: entries, heard: heard, said: said}
 		for _, k := range values {
 			c.keys = append(c.keys, k)
 		}
@@ -234,29 +240,38 @@ func divide(entries []entry) []cluster {
 	type draft struct {
 		keys    []inventory.ScopedKey
 		members []int
+		out     string // the split that took its records out; empty for what was left
 	}
 	var drafts []*draft
 	for _, i := range order {
 		var best *draft
 		bestShared := 0
 		for _, d := range drafts {
+			if d.out != arranged.out[entries[i].ID] {
+				continue
+			}
 			if shared, ok := compatible(d.keys, inForce[i]); ok && shared > bestShared {
 				best, bestShared = d, shared
 			}
 		}
 		if best == nil {
-			best = &draft{}
+			best = &draft{out: arranged.out[entries[i].ID]}
 			drafts = append(drafts, best)
 		}
 		best.keys = mergeKeys(best.keys, inForce[i])
 		best.members = append(best.members, i)
 	}
-	// What came later may have bridged two drafts.
+	// What came later may have bridged two drafts, or people have merged them.
 	for merged := true; merged; {
 		merged = false
 		for a := 0; a < len(drafts) && !merged; a++ {
 			for b := a + 1; b < len(drafts) && !merged; b++ {
-				if shared, ok := compatible(drafts[a].keys, drafts[b].keys); ok && shared > 0 {
+				shared, ok := compatible(drafts[a].keys, drafts[b].keys)
+				one := arranged.joins(entries, drafts[a].members, drafts[b].members)
+				if one || ok && shared > 0 && drafts[a].out == drafts[b].out {
+					if drafts[b].out == "" {
+						drafts[a].out = ""
+					}
 					drafts[a].keys = mergeKeys(drafts[a].keys, drafts[b].keys)
 					drafts[a].members = append(drafts[a].members, drafts[b].members...)
 					drafts = slices.Delete(drafts, b, b+1)
@@ -266,29 +281,38 @@ func divide(entries []entry) []cluster {
 		}
 	}
 
-	owners := map[inventory.ScopedKey]int{}
+	// A key is still the one of what was left when people took records out that
+	// carry it too: that they do is no collision.
+	owners, left := map[inventory.ScopedKey]int{}, map[inventory.ScopedKey]int{}
 	for _, d := range drafts {
 		for _, k := range d.keys {
 			owners[k]++
+			if d.out == "" {
+				left[k]++
+			}
 		}
 	}
 	clusters := make([]cluster, 0, len(drafts))
 	for _, d := range drafts {
 		slices.Sort(d.members) // arrival order again
-		c := cluster{keys: d.keys}
+		c := cluster{keys: d.keys, said: said}
+		claims := left
+		if d.out != "" {
+			claims = owners
+		}
 		for _, i := range d.members {
 			c.entries = append(c.entries, entries[i])
 		}
-		c.canonical = canonicalOf(d.keys, owners, c.entries)
+		c.canonical = canonicalOf(d.keys, claims, c.entries)
 		for _, k := range d.keys {
-			if owners[k] > 1 {
+			if left[k] > 1 && d.out == "" {
 				if col, ok := collide(k, d.members, entries, inForce); ok {
 					c.shared = append(c.shared, col)
 				}
 			}
 		}
 		for _, e := range heard {
-			if slices.Contains(c.keys, recurs.qualify(e.echo.To, e)) {
+			if to := recurs.qualify(e.echo.To, e); slices.Contains(c.keys, to) && (d.out == "" || left[to] == 0) {
 				c.heard = append(c.heard, e)
 			}
 		}

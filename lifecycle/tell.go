@@ -80,6 +80,7 @@ func tell(rules *Rules, c *cluster, evidence *Evidence, now time.Time) inventory
 	l.Workflow, l.RuleVersion, l.Owner = w.Name, w.Version, w.Owner
 	describe(&l, rules, a, entries)
 	l.Findings = lives.findings(a, &l)
+	by := lives.heed(a, &l, c.said)
 	for i := range l.Findings {
 		if f := &l.Findings[i]; f.State == inventory.FindingOpen && f.Owner != "" {
 			l.Owner = f.Owner // whose it is to put right
@@ -89,8 +90,8 @@ func tell(rules *Rules, c *cluster, evidence *Evidence, now time.Time) inventory
 	if lives.uncertain && now.Before(l.UpdatedAt) && (lives.next.IsZero() || l.UpdatedAt.Before(lives.next)) {
 		lives.next = l.UpdatedAt
 	}
-	conclude(&l, a, lives.next, now)
-	l.Sentence = sentence(&l, a)
+	conclude(&l, a, by, lives.next, now)
+	l.Sentence = sentence(&l, a, by)
 	return l
 }
 
@@ -117,6 +118,9 @@ type life struct {
 	opened, closed time.Time
 	closedBy       *entry
 	resolution     inventory.Resolution
+	// anew are the arrivals that told more of it while it lasted, or told of it
+	// again: what a person had said of it was said without them.
+	anew []time.Time
 	// provisional: closed because a later step proved this one, which has not
 	// been heard of itself.
 	provisional bool
@@ -177,8 +181,12 @@ func (s *lives) arrive(a *assessment, arrived []entry, until, now time.Time) {
 			continue // the next arrival came first, and is judged by itself
 		}
 		if l := s.of(c.id); l != nil {
-			if !l.closed.IsZero() && !l.instant {
+			switch {
+			case !l.closed.IsZero() && !l.instant:
 				l.closed, l.closedBy, l.resolution = time.Time{}, nil, "" // reopened
+				l.anew = append(l.anew, at)
+			case l.comesAnew(&c, arrived):
+				l.anew = append(l.anew, at)
 			}
 			l.condition = c
 			continue
@@ -469,15 +477,16 @@ func unclassified(rules *Rules, l inventory.Lifecycle, entries []entry) inventor
 	return l
 }
 
-// conclude sets verdict, state and when to look again.
-func conclude(l *inventory.Lifecycle, a *assessment, next, now time.Time) {
+// conclude sets verdict, state and when to look again. What a person resolved
+// is waited for no more; the verdict is the evidence's all the same.
+func conclude(l *inventory.Lifecycle, a *assessment, by byHand, next, now time.Time) {
 	grave, blocking := len(gravest), false
 	for i := range l.Findings {
 		f := &l.Findings[i]
-		if f.State != inventory.FindingOpen {
+		if f.State != inventory.FindingOpen && !by.findings[f.ID] {
 			continue
 		}
-		blocking = true
+		blocking = blocking || f.State == inventory.FindingOpen
 		v := kinds[f.Kind].verdict
 		if v == inventory.Overdue && f.ErrorCode != "" && f.Kind != inventory.HeldKind {
 			v = inventory.FailedV // it was tried, and failed
@@ -486,9 +495,13 @@ func conclude(l *inventory.Lifecycle, a *assessment, next, now time.Time) {
 			grave = min(grave, i)
 		}
 	}
-	waiting := false
+	waiting, pending := false, a.pending
+	excused := len(by.steps) > 0
 	for i := range a.steps {
-		waiting = waiting || (a.steps[i].expected && !a.steps[i].done())
+		if a.steps[i].expected && !a.steps[i].done() {
+			waiting = true
+			excused = excused && by.excuses(a, i)
+		}
 	}
 	switch {
 	case grave < len(gravest):
@@ -517,7 +530,10 @@ func conclude(l *inventory.Lifecycle, a *assessment, next, now time.Time) {
 		horizon = h // a later record reopens it
 	}
 	l.State = inventory.StateOpen
-	if !now.Before(horizon) || (!waiting && !a.pending && !blocking && next.IsZero() && len(a.awaits) == 0) {
+	if excused {
+		waiting, pending = false, false
+	}
+	if !now.Before(horizon) || (!waiting && !pending && !blocking && next.IsZero() && len(a.awaits) == 0) {
 		l.State = inventory.StateClosed
 		return
 	}

@@ -139,9 +139,10 @@ func (v *Verification) compare(rules *Rules, records []inventory.Record, facts [
 			expect(c.canonical, len(c.entries), tell)
 		}
 	}
+	_, said := peoples(entries)
 	for key, marks := range books {
 		expect(key, len(marks), func(_ *Evidence, now time.Time) []inventory.Lifecycle {
-			return []inventory.Lifecycle{tellRegister(rules, key, marks, now)}
+			return []inventory.Lifecycle{heedBook(rules, tellRegister(rules, key, marks, now), said)}
 		})
 	}
 	for id, row := range rows {

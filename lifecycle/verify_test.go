@@ -2,7 +2,9 @@ package lifecycle
 
 import (
 	"context"
+	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -60,6 +62,7 @@ func TestVerify(t *testing.T) {
 		w := newWorld(5, 3)
 		w.facts = []inventory.Fact{watermark("erp", -time.Minute, -time.Minute), watermark("erp", 8*time.Minute, 8*time.Minute)}
 		w.crashes = 0.01
+		w.people = 0.1
 		records := simTale(w.rng, 25, true)
 		w.run(t, rules, slices.Clone(records), t0.Add(20*time.Minute))
 		return w
@@ -108,6 +111,24 @@ func TestVerify(t *testing.T) {
 					delete(w.records, k)
 				}
 			}
+		},
+		"an acknowledgement nobody gave": func(w *world) {
+			f := w.lifecycles[live(w)].Lifecycle.Findings[0]
+			for k, row := range w.findings {
+				if row.Finding.ID == f.ID {
+					row.Finding.AcknowledgedBy = "nobody"
+					w.findings[k] = row
+				}
+			}
+		},
+		"a person's lost word": func(w *world) {
+			for _, row := range w.findings {
+				if id := row.Finding.ClosedBy; strings.HasPrefix(id, "stocktrace/people ") {
+					maps.DeleteFunc(w.records, func(r inventory.Identity, _ inventory.Record) bool { return r.RecordID == id })
+					return
+				}
+			}
+			t.Fatal("nobody resolved anything")
 		},
 		"a lifecycle in two partitions": func(w *world) {
 			r := w.lifecycles[live(w)]
