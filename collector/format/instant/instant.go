@@ -25,8 +25,8 @@ var offsetForm = regexp.MustCompile(`^([+-])(\d{2})(?::?(\d{2}))?$`)
 // Time is a time that was read.
 type Time struct {
 	time.Time
-	// HasOffset says that it was written with an offset; UTC that this was Z.
-	HasOffset, UTC bool
+	// HasOffset says that it was written with an offset; Zulu that this was Z.
+	HasOffset, Zulu bool
 	Notes          []format.Note
 }
 
@@ -80,7 +80,7 @@ func Read(text string, zone *time.Location, path string) (Time, error) {
 		t.Time, notes = format.WallTime(wall, zone, path)
 		t.Notes = append(t.Notes, notes...)
 	case offset == "Z" || offset == "z":
-		t.Time, t.HasOffset, t.UTC = wall, true, true
+		t.Time, t.HasOffset, t.Zulu = wall, true, true
 	default:
 		at, err := Offset(offset)
 		if err != nil {
