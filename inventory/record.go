@@ -29,7 +29,7 @@ type Record struct {
 	Event   Event
 	// ReceivedAt is when the collector first took it (UTC, microseconds).
 	ReceivedAt time.Time
-	// Transport is cloudevents, otlp_traces or otlp_logs.
+	// Transport is cloudevents, otlp_traces, otlp_logs or document.
 	Transport string
 	// Raw is the event as received: a CloudEvent's JSON, or one span or log
 	// record with its resource and scope as OTLP protobuf. RawType says which:

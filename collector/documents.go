@@ -1,0 +1,149 @@
+package collector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/stocktrace/stocktrace/collector/canonical"
+	"github.com/stocktrace/stocktrace/collector/format"
+)
+
+// DocumentReader reads documents into items: a format, or mappings over all of
+// them.
+type DocumentReader interface {
+	// Read is [format.Format]'s.
+	Read(ctx context.Context, document io.Reader, source format.Source, yield func(format.Item) error) error
+}
+
+// Documents takes documents in formats of retail's own: what can be read of one
+// goes to the log, what cannot to the quarantine, in the order of the document.
+type Documents struct{ intake *intake }
+
+// NewDocuments returns an intake for documents. Of the options, Publisher, Clock,
+// Registerer and PublishTimeout count.
+func NewDocuments(o Options) (*Documents, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	in, err := newIntake(o)
+	if err != nil {
+		return nil, err
+	}
+	return &Documents{in}, nil
+}
+
+// Taken is what became of a document so far.
+type Taken struct {
+	// Items are events and problems together, as the reader gave them.
+	Items int
+	// Events were accepted, Quarantined could not be read. Events that were stored
+	// by an earlier call are not among them.
+	Events, Quarantined int
+	// Unreadable is set where the document, or the rest of it, could not be read.
+	Unreadable *format.Problem
+}
+
+// Bounds of what of one document is in memory at a time, besides the reader's
+// own: the next part is read when this one is on disk.
+const (
+	partItems = 500
+	partBytes = 2 << 20
+)
+
+// Take reads a document and stores it part by part. The first skip items are not
+// stored again: they were by an earlier call over the same document and reader.
+// After each part that is on disk stored is called with what was taken so far; an
+// error of it ends the call.
+//
+// An error means that what follows the last call of stored may not be on disk:
+// the log or the document could not be reached. Taking the document again with
+// that call's Items loses nothing, and what was stored twice is one record. A
+// document that cannot be read is no error: it is in the quarantine.
+func (d *Documents) Take(ctx context.Context, reader DocumentReader, document io.Reader, from format.Source, skip int, stored func(Taken) error) (Taken, error) {
+	t := &taking{documents: d, from: from, skip: skip, stored: stored}
+	begin := &beginning{reader: document}
+	err := reader.Read(ctx, begin, from, func(item format.Item) error { return t.item(ctx, item) })
+	var problem *format.Problem
+	switch {
+	case begin.err != nil:
+		return t.taken, fmt.Errorf("read document: %w", begin.err)
+	case t.failed != nil:
+		return t.taken, t.failed
+	case errors.As(err, &problem):
+		t.taken.Unreadable = problem
+		t.taken.Quarantined++
+		now := d.intake.now()
+		t.part.Rejected = append(t.part.Rejected, canonical.Rejected{
+			Index: t.taken.Items, Quarantined: canonical.RejectDocument(begin.kept, "application/octet-stream", from, problem, now),
+		})
+	case err != nil:
+		return t.taken, fmt.Errorf("read document: %w", err)
+	}
+	return t.taken, t.flush(ctx)
+}
+
+// taking is one document being taken.
+type taking struct {
+	documents *Documents
+	from      format.Source
+	skip      int
+	stored    func(Taken) error
+
+	part   canonical.Batch
+	bytes  int
+	taken  Taken
+	failed error // of storing, told apart from what the reader says
+}
+
+func (t *taking) item(ctx context.Context, item format.Item) error {
+	t.taken.Items++
+	if t.taken.Items <= t.skip {
+		return ctx.Err()
+	}
+	events := len(t.part.Records)
+	t.part.AddItem(item, t.from, t.documents.intake.now())
+	if len(t.part.Records) > events {
+		t.taken.Events++
+	} else {
+		t.taken.Quarantined++
+	}
+	t.bytes += len(item.Raw)
+	if len(t.part.Records)+len(t.part.Rejected) >= partItems || t.bytes >= partBytes {
+		t.failed = t.flush(ctx)
+	}
+	return t.failed
+}
+
+func (t *taking) flush(ctx context.Context) error {
+	if len(t.part.Records)+len(t.part.Rejected) > 0 {
+		if err := t.documents.intake.take(ctx, canonical.TransportDocuments, &t.part); err != nil {
+			return err
+		}
+		// The publisher may keep the slices.
+		t.part, t.bytes = canonical.Batch{}, 0
+	}
+	if t.stored == nil {
+		return nil
+	}
+	return t.stored(t.taken)
+}
+
+// beginning keeps the beginning of a document for the quarantine, and the error
+// of its reader, which is nothing the document says.
+type beginning struct {
+	reader io.Reader
+	kept   []byte
+	err    error
+}
+
+func (b *beginning) Read(p []byte) (int, error) {
+	n, err := b.reader.Read(p)
+	b.kept = append(b.kept, p[:min(n, canonical.MaxQuarantined-len(b.kept))]...)
+	if err != nil && !errors.Is(err, io.EOF) {
+		b.err = err
+	}
+	return n, err
+}
