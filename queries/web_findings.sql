@@ -5,7 +5,8 @@ SELECT
     closed_at, closed_by, resolution, title, sentence, action,
     arrayMap(u -> u.1, units), arrayMap(u -> toString(u.2), units),
     arrayMap(a -> a.1, amounts), arrayMap(a -> a.2, amounts), arrayMap(a -> toString(a.3), amounts),
-    evidence, partition, component, version, deleted
+    evidence, partition, component, version, deleted,
+    resolution_note, acknowledged_by, acknowledged_at, assignee, ticket
 FROM findings FINAL
 WHERE deleted = 0
     AND ({state:String} = 'any' OR resolution != 'disproved')
@@ -21,6 +22,8 @@ WHERE deleted = 0
     AND ({mapping_version:String} = '' OR mapping_version = {mapping_version:String})
     AND ({group:String} = '' OR if(group_id = '', id, group_id) = {group:String})
     AND ({lifecycle:String} = '' OR lifecycle_id = {lifecycle:String})
+    AND ({assignee:String} = '' OR assignee = {assignee:String})
+    AND (empty({ids:Array(String)}) OR id IN {ids:Array(String)})
     AND ({top:UInt8} = 1 OR (opened_at, id) < ({after_at:DateTime64(6, 'UTC')}, {after_id:String}))
 ORDER BY opened_at DESC, id DESC
 LIMIT 1 BY id

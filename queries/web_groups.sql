@@ -34,7 +34,8 @@ SELECT
     arraySort(groupUniqArrayIf(toString(region), region != '')),
     at_risk.1, arrayMap(q -> toString(q), at_risk.2),
     worth.1, arrayMap(v -> toString(v), worth.2),
-    min(first_occurred_at), first_opened, max(opened_at), max(closed_at)
+    min(first_occurred_at), first_opened, max(opened_at), max(closed_at),
+    countIf(state = 'open' AND acknowledged_by != '')
 FROM findings FINAL
 WHERE deleted = 0
     AND ({state:String} = 'any' OR resolution != 'disproved')
@@ -50,6 +51,8 @@ WHERE deleted = 0
     AND ({mapping_version:String} = '' OR mapping_version = {mapping_version:String})
     AND ({group:String} = '' OR if(group_id = '', id, group_id) = {group:String})
     AND ({lifecycle:String} = '' OR lifecycle_id = {lifecycle:String})
+    AND ({assignee:String} = '' OR assignee = {assignee:String})
+    AND (empty({ids:Array(String)}) OR id IN {ids:Array(String)})
 GROUP BY cause_id
 HAVING count() >= {least:UInt32}
     AND ({top:UInt8} = 1 OR (first_opened, cause_id) < ({after_at:DateTime64(6, 'UTC')}, {after_id:String}))

@@ -5,7 +5,8 @@ SELECT
     closed_at, closed_by, resolution, title, sentence, action,
     arrayMap(u -> u.1, units), arrayMap(u -> toString(u.2), units),
     arrayMap(a -> a.1, amounts), arrayMap(a -> a.2, amounts), arrayMap(a -> toString(a.3), amounts),
-    evidence, partition, component, version, deleted
+    evidence, partition, component, version, deleted,
+    resolution_note, acknowledged_by, acknowledged_at, assignee, ticket
 FROM findings FINAL
 WHERE lifecycle_id IN {ids:Array(String)} AND deleted = 0
 ORDER BY opened_at, id

@@ -11,5 +11,6 @@ FROM
     SELECT system, type, outcome, greatest(0, dateDiff('millisecond', occurred_at, received_at)) AS lag
     FROM events FINAL
     WHERE received_at >= {since:DateTime64(6, 'UTC')} AND received_at < {until:DateTime64(6, 'UTC')}
+        AND type != 'inventory.person.action'
 )
 GROUP BY system

@@ -59,6 +59,8 @@ type Reader interface {
 	Sources(ctx context.Context, since, until time.Time) ([]Source, error)
 	// Quarantine lists what could not be read, newest first.
 	Quarantine(ctx context.Context, page Page) ([]inventory.Quarantined, error)
+	// Actions lists what people did, newest first.
+	Actions(ctx context.Context, q ActionQuery) ([]Action, error)
 	// Facets lists the values filters offer: those that occur.
 	Facets(ctx context.Context) (Facets, error)
 }
@@ -120,6 +122,8 @@ type FindingQuery struct {
 	MappingVersion string
 	Group          string
 	LifecycleID    string
+	Assignee       string
+	IDs            []string // these findings only
 	// Groups adds rows for groups of two and more to the list.
 	Groups bool
 	Page   Page
@@ -142,6 +146,28 @@ const (
 type Finding struct {
 	inventory.Finding
 	Count int
+	// Component is a key of the component of its lifecycle: where what people do
+	// about it goes. Zero for groups, and for findings about no lifecycle.
+	Component inventory.ScopedKey
+}
+
+// ActionQuery filters what people did; empty fields filter nothing.
+type ActionQuery struct {
+	ID      string
+	About   []inventory.ScopedKey // about a component with one of these keys
+	Finding string
+	By      string
+	Batch   string
+	Verbs   []inventory.Verb
+	Page    Page
+}
+
+// Action is something a person did.
+type Action struct {
+	inventory.Action
+	At time.Time
+	// Undone: it was a merge or a split, and was taken back.
+	Undone bool
 }
 
 // Group is one cause and what it reaches.
@@ -159,6 +185,7 @@ type Group struct {
 	MappingVersion          string
 	Owner, Runbook          string
 	Count, Open             int
+	Acknowledged            int // of those open
 	Locations               int
 	Location                string // the only one, or empty
 	Regions                 []string

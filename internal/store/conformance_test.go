@@ -71,7 +71,7 @@ func must(t testing.TB, err error) {
 // it returns merges them all.
 func unmerged(t testing.TB, s *store.Store) (merge func()) {
 	t.Helper()
-	tables := []string{"events", "echoes", "bindings", "lifecycles", "findings", "facts", "quarantine"}
+	tables := []string{"events", "echoes", "actions", "bindings", "lifecycles", "findings", "facts", "quarantine"}
 	for _, table := range tables {
 		must(t, s.Conn().Exec(t.Context(), "SYSTEM STOP MERGES "+table))
 	}

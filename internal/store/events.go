@@ -75,18 +75,23 @@ func newEventAppender(into inserter) *appender[eventRow] {
 
 // WriteRecords implements lifecycle.Store.
 //
-// A watermark is also a fact, and its fact is written before its raw row: a
+// A watermark is also a fact, and a person's action is also in the trail of them;
+// either is written before its raw row: a
 // crash in between leaves a record that Held does not know, so that both are
 // written again. The other way round the fact would be missing for ever.
 func (s *Store) WriteRecords(ctx context.Context, records []inventory.Record) error {
 	rows := make([]eventRow, len(records))
 	var facts []inventory.Fact
 	var echoes []echoRow
+	var actions []actionRow
 	for i := range records {
 		r := &records[i]
 		rows[i] = eventRow{r, r.EntryKey().String()}
 		for _, echo := range r.Echoes() {
 			echoes = append(echoes, echoRow{echo.To.String(), rows[i].entry, r.ReceivedAt})
+		}
+		if r.Event.Action != nil {
+			actions = append(actions, actionRow{r.Event.Action, r.ReceivedAt})
 		}
 		if r.Event.Watermark != nil {
 			facts = append(facts, inventory.Fact{
@@ -96,6 +101,9 @@ func (s *Store) WriteRecords(ctx context.Context, records []inventory.Record) er
 	}
 	if err := s.facts.write(ctx, facts); err != nil {
 		return fmt.Errorf("write facts: %w", err)
+	}
+	if err := s.actions.write(ctx, actions); err != nil {
+		return fmt.Errorf("write actions: %w", err)
 	}
 	if err := s.echoes.write(ctx, echoes); err != nil {
 		return fmt.Errorf("write echoes: %w", err)

@@ -65,6 +65,11 @@ func newFindingAppender(into inserter) *appender[lifecycle.FindingRow] {
 				text("basis", func(a *inventory.Amount) string { return a.Basis }),
 				decimal("amount", func(a *inventory.Amount) inventory.Decimal { return a.Amount })),
 			texts("evidence", func(r *row) []string { return r.Finding.Evidence }),
+			text("resolution_note", func(r *row) string { return r.Finding.ResolutionNote }),
+			few("acknowledged_by", func(r *row) string { return r.Finding.AcknowledgedBy }),
+			instants("acknowledged_at", func(r *row) time.Time { return r.Finding.AcknowledgedAt }),
+			few("assignee", func(r *row) string { return r.Finding.Assignee }),
+			text("ticket", func(r *row) string { return r.Finding.Ticket }),
 		},
 	}
 }
@@ -108,7 +113,7 @@ func scanFinding(scan func(...any) error) (lifecycle.FindingRow, error) {
 		&f.Location, &f.Region, &f.Owner, &f.Runbook, &f.MappingVersion, &f.ErrorCode, &f.Field, &f.Value,
 		&f.FirstOccurredAt, &f.OpenedAt, &f.ClosedAt, &f.ClosedBy, &resolution, &f.Title, &f.Sentence, &f.Action,
 		&uoms, &quantities, &currencies, &bases, &values, &f.Evidence, &partition, &component,
-		&version, &deleted); err != nil {
+		&version, &deleted, &f.ResolutionNote, &f.AcknowledgedBy, &f.AcknowledgedAt, &f.Assignee, &f.Ticket); err != nil {
 		return lifecycle.FindingRow{}, err
 	}
 	f.Kind, f.Cause, f.State = inventory.Kind(kind), inventory.Cause(cause), inventory.FindingState(state)
@@ -116,6 +121,7 @@ func scanFinding(scan func(...any) error) (lifecycle.FindingRow, error) {
 	// The rest of the group's key is the finding's own.
 	f.GroupKey.Kind, f.GroupKey.Cause, f.GroupKey.System, f.GroupKey.Step = f.Kind, f.Cause, f.System, f.Step
 	f.FirstOccurredAt, f.OpenedAt, f.ClosedAt = instant(f.FirstOccurredAt), instant(f.OpenedAt), instant(f.ClosedAt)
+	f.AcknowledgedAt = instant(f.AcknowledgedAt)
 	for i := range uoms {
 		q, err := parseFixed(quantities[i])
 		if err != nil {

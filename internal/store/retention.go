@@ -27,6 +27,7 @@ var retained = map[string]queries.Query{
 	"events":         retentionByReceivedQuery,
 	"facts":          retentionByReceivedQuery,
 	"echoes":         retentionByReceivedQuery,
+	"actions":        retentionByReceivedQuery,
 	"quarantine":     retentionByReceivedQuery,
 	"lifecycles":     retentionByWrittenQuery,
 	"lifecycle_keys": retentionByWrittenQuery,

@@ -95,6 +95,7 @@ type Store struct {
 
 	events     *appender[eventRow]
 	echoes     *appender[echoRow]
+	actions    *appender[actionRow]
 	facts      *appender[inventory.Fact]
 	bindings   *appender[lifecycle.BindingRow]
 	lifecycles *appender[lifecycle.Row]
@@ -213,6 +214,7 @@ func (s *Store) makeAppenders(interval time.Duration) {
 	s.events = newEventAppender(into)
 	s.facts = newFactAppender(into)
 	s.echoes = newEchoAppender(into)
+	s.actions = newActionAppender(into)
 	s.bindings = newBindingAppender(into)
 	s.lifecycles = newLifecycleAppender(into)
 	s.keys = newKeyAppender(into)

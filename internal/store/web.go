@@ -304,7 +304,7 @@ func filters(q *web.FindingQuery) Params {
 	return Params{
 		"state": string(q.State), "kinds": names(q.Kinds), "cause": q.Cause, "severity": q.Severity, "owner": q.Owner,
 		"system": q.System, "step": q.Step, "location": q.Location, "region": q.Region,
-		"mapping_version": q.MappingVersion, "group": q.Group, "lifecycle": q.LifecycleID,
+		"mapping_version": q.MappingVersion, "group": q.Group, "lifecycle": q.LifecycleID, "assignee": q.Assignee, "ids": q.IDs,
 		"top": flag(q.Page.After.IsZero()), "after_at": q.Page.After.At, "after_id": q.Page.After.ID, "limit": q.Page.Limit,
 	}
 }
@@ -314,7 +314,7 @@ func (p Pages) Findings(ctx context.Context, q web.FindingQuery) ([]web.Finding,
 	var list []web.Finding
 	err := p.store.Each(ctx, webFindingsQuery, filters(&q), func(scan func(...any) error) error {
 		row, err := scanFinding(scan)
-		list = append(list, web.Finding{Finding: row.Finding, Count: 1})
+		list = append(list, web.Finding{Finding: row.Finding, Count: 1, Component: row.Component})
 		return err
 	})
 	if err != nil || !q.Groups {
@@ -348,17 +348,17 @@ func (p Pages) groups(ctx context.Context, q *web.FindingQuery, least int, byTim
 		var (
 			g                               web.Group
 			kind, cause, severity           string
-			count, open, locations          uint64
+			count, open, locations, acked   uint64
 			uoms, quantities, worth, worths []string
 		)
 		if err := scan(&g.ID, &kind, &cause, &severity, &g.Title, &g.Sentence, &g.Action, &g.System, &g.Step, &g.ErrorCode,
 			&g.Field, &g.Value, &g.MappingVersion, &g.Owner, &g.Runbook, &g.LifecycleID, &count, &open, &locations, &g.Location,
 			&g.Regions, &uoms, &quantities, &worth, &worths, &g.FirstOccurredAt, &g.FirstOpenedAt, &g.LastOpenedAt,
-			&g.LastClosedAt); err != nil {
+			&g.LastClosedAt, &acked); err != nil {
 			return err
 		}
 		g.Kind, g.Cause, g.Severity = inventory.Kind(kind), inventory.Cause(cause), inventory.Severity(severity)
-		g.Count, g.Open, g.Locations = int(count), int(open), int(locations)
+		g.Count, g.Open, g.Locations, g.Acknowledged = int(count), int(open), int(locations), int(acked)
 		g.FirstOccurredAt, g.FirstOpenedAt = instant(g.FirstOccurredAt), instant(g.FirstOpenedAt)
 		g.LastOpenedAt, g.LastClosedAt = instant(g.LastOpenedAt), instant(g.LastClosedAt)
 		if g.Count > 1 {

@@ -31,6 +31,11 @@ func writeSample(t *testing.T, s *store.Store, m *webtest.Memory) {
 	for i := range records {
 		records[i].Position = uint64(i + 1)
 	}
+	for i, a := range m.ActionList {
+		r := inventory.ActionRecord(a.Action, a.At)
+		r.Position = uint64(i + 1)
+		records = append(records, r)
+	}
 	must(t, s.WriteRecords(ctx, records))
 	var rows []lifecycle.Row
 	var findings []lifecycle.FindingRow
@@ -51,10 +56,10 @@ func writeSample(t *testing.T, s *store.Store, m *webtest.Memory) {
 			gone := f
 			gone.ID += "-gone"
 			findings = append(findings,
-				lifecycle.FindingRow{Finding: was, Partition: partition, Version: version(1)},
-				lifecycle.FindingRow{Finding: f, Partition: partition, Version: version(2)},
-				lifecycle.FindingRow{Finding: gone, Partition: partition, Version: version(1)},
-				lifecycle.FindingRow{Finding: gone, Partition: partition, Version: version(2), Deleted: true},
+				lifecycle.FindingRow{Finding: was, Partition: partition, Component: l.Component, Version: version(1)},
+				lifecycle.FindingRow{Finding: f, Partition: partition, Component: l.Component, Version: version(2)},
+				lifecycle.FindingRow{Finding: gone, Partition: partition, Component: l.Component, Version: version(1)},
+				lifecycle.FindingRow{Finding: gone, Partition: partition, Component: l.Component, Version: version(2), Deleted: true},
 			)
 		}
 	}
@@ -108,7 +113,25 @@ func TestPagesAgreeWithMemory(t *testing.T) {
 	}
 	places := []string{"0123", "123", "0207", "0502", "9999"}
 	rapid.Check(t, func(rt *rapid.T) {
-		switch rapid.IntRange(0, 3).Draw(rt, "question") {
+		switch rapid.IntRange(0, 4).Draw(rt, "question") {
+		case 4:
+			q := web.ActionQuery{
+				ID: maybe(rt, "id", "act-2", "act-9"), By: maybe(rt, "by", "ada", "nobody"), Batch: maybe(rt, "batch", "b-1"),
+				Page: web.Page{Limit: rapid.IntRange(1, 5).Draw(rt, "limit")},
+			}
+			if a := rapid.SampledFrom(m.ActionList).Draw(rt, "like"); rapid.Bool().Draw(rt, "about") {
+				q.About = []inventory.ScopedKey{a.About, a.With}
+			} else if rapid.Bool().Draw(rt, "finding") {
+				q.Finding = a.Finding
+			}
+			if v := maybe(rt, "verb", "acknowledge", "merge"); v != "" {
+				q.Verbs = []inventory.Verb{inventory.Verb(v), inventory.Assign}
+			}
+			if rapid.Bool().Draw(rt, "after") {
+				a := rapid.SampledFrom(m.ActionList).Draw(rt, "after this")
+				q.Page.After = web.Cursor{At: a.At, ID: a.ID}
+			}
+			agree(rt, fmt.Sprintf("%+v", q), func(r web.Reader) (any, error) { return r.Actions(ctx, q) })
 		case 0:
 			q := web.LifecycleQuery{
 				Key:      maybe(rt, "key", webtest.OverdueReceipt, "778", "123/4/778", "4900012301", "nothing"),

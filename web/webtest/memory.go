@@ -28,6 +28,7 @@ type Memory struct {
 	HopList       []web.Hop // answered as they are
 	SourceList    []web.Source
 	Quarantined   []inventory.Quarantined
+	ActionList    []web.Action
 	// Err, where set, is what every method fails with.
 	Err error
 }
@@ -232,7 +233,7 @@ func (m *Memory) selected(q web.FindingQuery) []inventory.Finding {
 			!is(q.System, f.System) || !is(q.Step, f.Step) && q.Step != strings.TrimPrefix(f.Step, f.System+" ") ||
 			q.Location != "" && inventory.Unpad(q.Location) != inventory.Unpad(f.Location) ||
 			!is(q.Region, f.Region) || !is(q.MappingVersion, f.MappingVersion) || !is(q.Group, f.Group) ||
-			!is(q.LifecycleID, f.LifecycleID)
+			!is(q.LifecycleID, f.LifecycleID) || !is(q.Assignee, f.Assignee) || len(q.IDs) > 0 && !slices.Contains(q.IDs, f.ID)
 	})
 }
 
@@ -246,7 +247,13 @@ func (m *Memory) Findings(_ context.Context, q web.FindingQuery) ([]web.Finding,
 	members := m.selected(q)
 	var list []web.Finding
 	for _, f := range members {
-		list = append(list, web.Finding{Finding: f, Count: 1})
+		found := web.Finding{Finding: f, Count: 1}
+		for i := range m.LifecycleList {
+			if l := &m.LifecycleList[i]; f.LifecycleID == l.ID {
+				found.Component = l.Component
+			}
+		}
+		list = append(list, found)
 	}
 	if q.Groups {
 		for _, g := range groups(members) {
@@ -307,6 +314,9 @@ func groups(findings []inventory.Finding) []web.Group {
 		}
 		if f.State == inventory.FindingOpen {
 			g.Open++
+			if f.AcknowledgedBy != "" {
+				g.Acknowledged++
+			}
 		} else if f.ClosedAt.After(g.LastClosedAt) {
 			g.LastClosedAt = f.ClosedAt
 		}
@@ -368,6 +378,28 @@ func addValues(sum, more []inventory.Amount) []inventory.Amount {
 		return cmp.Or(cmp.Compare(a.Currency, b.Currency), cmp.Compare(a.Basis, b.Basis))
 	})
 	return sum
+}
+
+// Actions implements [web.Reader].
+func (m *Memory) Actions(_ context.Context, q web.ActionQuery) ([]web.Action, error) {
+	done, err := m.open()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	is := func(want, have string) bool { return want == "" || want == have }
+	var list []web.Action
+	for _, a := range m.ActionList {
+		if len(q.About) > 0 && !slices.Contains(q.About, a.About) && !slices.Contains(q.About, a.With) ||
+			len(q.Verbs) > 0 && !slices.Contains(q.Verbs, a.Verb) || !is(q.ID, a.ID) || !is(q.Finding, a.Finding) ||
+			!is(q.By, a.By) || !is(q.Batch, a.Batch) || !after(q.Page.After, a.At, a.ID) {
+			continue
+		}
+		a.Undone = slices.ContainsFunc(m.ActionList, func(u web.Action) bool { return u.Undoes == a.ID })
+		list = append(list, a)
+	}
+	slices.SortFunc(list, func(a, b web.Action) int { return cmp.Or(b.At.Compare(a.At), cmp.Compare(b.ID, a.ID)) })
+	return list[:min(q.Page.Limit, len(list))], nil
 }
 
 // StoreDays implements [web.Reader].

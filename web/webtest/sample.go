@@ -134,7 +134,41 @@ func Sample() *Memory {
 		ContentType: "application/cloudevents+json", Reason: "malformed", Pointer: "/data/lines/0/quantity",
 		Detail: `"two" is no decimal number; send quantities as text such as "-2".`, Raw: []byte(`{"specversion":"1.0","data":{"lines":[{"quantity":"two"}]}}`),
 	}}
+	b.people()
 	return b.m
+}
+
+// people have done something about a few of them.
+func (b *builder) people() {
+	var dead, twice *inventory.Lifecycle
+	for i := range b.m.LifecycleList {
+		switch l := &b.m.LifecycleList[i]; {
+		case slices.ContainsFunc(l.Keys, func(k inventory.Key) bool { return k.Value == DeadReceipt }):
+			dead = l
+		case slices.ContainsFunc(l.Keys, func(k inventory.Key) bool { return k.Value == TwiceReceipt }):
+			twice = l
+		}
+	}
+	f := &dead.Findings[0]
+	did := func(age time.Duration, a inventory.Action) {
+		a.ID, a.By, a.Via = fmt.Sprintf("act-%d", len(b.m.ActionList)+1), "ada", "page"
+		b.m.ActionList = append(b.m.ActionList, web.Action{Action: a, At: Now.Add(-age)})
+	}
+	about := inventory.Action{About: dead.Component, Lifecycle: dead.ID, Finding: f.ID}
+	a := about
+	a.Verb, a.Batch, a.Filter, a.Ticket = inventory.Acknowledge, "b-1", "kind=dead_lettered", "INC0012345"
+	did(40*time.Minute, a)
+	f.AcknowledgedBy, f.AcknowledgedAt, f.Ticket = "ada", Now.Add(-40*time.Minute), "INC0012345"
+	a = about
+	a.Verb, a.Assignee, a.Note = inventory.Assign, "integration", "theirs since the release"
+	did(39*time.Minute, a)
+	f.Assignee = "integration"
+	merge := inventory.Action{
+		Verb: inventory.Merge, About: dead.Component, With: twice.Component, Lifecycle: dead.ID,
+		Records: []string{dead.RecordIDs[0], twice.RecordIDs[0]},
+	}
+	did(20*time.Minute, merge)
+	did(19*time.Minute, inventory.Action{Verb: inventory.Undo, About: dead.Component, Lifecycle: dead.ID, Undoes: "act-3"})
 }
 
 func dec(s string) inventory.Decimal {
