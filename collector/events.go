@@ -11,9 +11,11 @@ import (
 	"net/http"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/stocktrace/stocktrace/collector/access"
 	"github.com/stocktrace/stocktrace/collector/canonical"
 	"github.com/stocktrace/stocktrace/inventory"
 )
@@ -27,12 +29,13 @@ const maxBuffered = 256 << 20
 //
 //	200  everything of it is on disk: {"accepted":n,"quarantined":[…]}
 //	400  one event, or the envelope, cannot be read; it is in the quarantine
+//	401, 403  the sender is not known, or may not say what it says
 //	413  too large, also after decompression
 //	415  another media type or encoding
 //	429, 503  nothing is acknowledged; repeat after Retry-After
 //
 // Errors are problem documents (RFC 9457) with the JSON pointer of what is
-// wrong. Who may send is for the caller to decide, by wrapping the handler.
+// wrong. Who may send is for Options.Gate to say.
 func EventsHandler(o Options) (http.Handler, error) {
 	o, err := o.withDefaults()
 	if err != nil {
@@ -65,6 +68,18 @@ func (h *eventsHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
 		problem{Status: http.StatusMethodNotAllowed, Title: "Use POST"}.write(w)
+		return
+	}
+	who, err := h.intake.identify(r.Header.Get("Authorization"), r.TLS)
+	if err != nil {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="stocktrace"`)
+		problem{Status: http.StatusUnauthorized, Title: "Who sends this is not known", Detail: err.Error()}.write(w)
+		return
+	}
+	r = r.WithContext(access.With(r.Context(), who))
+	if err := who.Waits(time.Now()); err != nil {
+		h.intake.refused(canonical.TransportCloudEvents, err)
+		h.refuse(w, err)
 		return
 	}
 	mode, ok := modeOf(r)
@@ -139,7 +154,11 @@ func (h *eventsHandler) store(w http.ResponseWriter, r *http.Request, batch *can
 	answer := struct {
 		Accepted    int              `json:"accepted"`
 		Quarantined []quarantinedRef `json:"quarantined"`
-	}{len(batch.Records), make([]quarantinedRef, len(batch.Rejected))}
+		Refused     []refusedRef     `json:"refused,omitempty"`
+	}{len(batch.Records), make([]quarantinedRef, len(batch.Rejected)), nil}
+	for _, r := range batch.Refused {
+		answer.Refused = append(answer.Refused, refusedRef(r))
+	}
 	for i, q := range batch.Rejected {
 		answer.Quarantined[i] = quarantinedRef{q.Index, q.Pointer, q.Detail, q.ID}
 	}
@@ -151,6 +170,13 @@ type quarantinedRef struct {
 	Pointer string `json:"pointer"`
 	Detail  string `json:"detail"`
 	ID      string `json:"id"`
+}
+
+// refusedRef is an event that its sender may not send. It is stored nowhere.
+type refusedRef struct {
+	Index   int    `json:"index"`
+	Pointer string `json:"pointer"`
+	Detail  string `json:"detail"`
 }
 
 // reject keeps what cannot be read, then says so.
@@ -168,9 +194,18 @@ func (h *eventsHandler) reject(w http.ResponseWriter, r *http.Request, entry inv
 
 // refuse answers a request that was not stored.
 func (h *eventsHandler) refuse(w http.ResponseWriter, err error) {
+	var fast *access.TooFast
+	code := http.StatusServiceUnavailable
+	switch {
+	case errors.Is(err, errOutOfScope):
+		problem{Status: http.StatusForbidden, Title: "The sender may not say this", Detail: err.Error()}.write(w)
+		return
+	case errors.As(err, &fast):
+		code = http.StatusTooManyRequests
+	}
 	w.Header().Set("Retry-After", seconds(retryAfter(err)))
 	problem{
-		Status: http.StatusServiceUnavailable, Title: "Nothing was stored",
+		Status: code, Title: "Nothing was stored",
 		Detail: err.Error() + ". Repeat the request after the time in Retry-After.",
 	}.write(w)
 }

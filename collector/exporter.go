@@ -2,6 +2,7 @@ package collector
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"go.opentelemetry.io/collector/component"
@@ -15,6 +16,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/stocktrace/stocktrace/collector/access"
 	"github.com/stocktrace/stocktrace/collector/canonical"
 )
 
@@ -60,16 +62,26 @@ func (x *logExporter) export(ctx context.Context, transport string, batch *canon
 		return consumererror.NewPermanent(fmt.Errorf("encode: %w", err))
 	}
 	if err := x.intake.take(ctx, transport, batch); err != nil {
-		return unavailable(err)
+		return refusedStatus(err)
 	}
 	tallyOf(ctx).add(transport, batch)
 	return nil
 }
 
-// unavailable is the answer to a request that was not stored: gRPC UNAVAILABLE
-// with RetryInfo, which the receiver turns into 503 with Retry-After over HTTP.
-func unavailable(err error) error {
-	s := status.New(codes.Unavailable, err.Error())
+// refusedStatus is the answer to a request that was not stored: UNAVAILABLE, or
+// for one that came too fast RESOURCE_EXHAUSTED, with RetryInfo, which the
+// receiver turns into 503 or 429 with Retry-After over HTTP. What the sender may
+// not say is PERMISSION_DENIED (403): it is no use to repeat it.
+func refusedStatus(err error) error {
+	var fast *access.TooFast
+	code := codes.Unavailable
+	switch {
+	case errors.Is(err, errOutOfScope):
+		return status.Error(codes.PermissionDenied, err.Error())
+	case errors.As(err, &fast):
+		code = codes.ResourceExhausted
+	}
+	s := status.New(code, err.Error())
 	if detailed, err2 := s.WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(retryAfter(err))}); err2 == nil {
 		s = detailed
 	}

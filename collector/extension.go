@@ -3,8 +3,7 @@ package collector
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -21,14 +20,17 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/mem"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/tap"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/stocktrace/stocktrace/collector/access"
 	"github.com/stocktrace/stocktrace/collector/canonical"
 	"github.com/stocktrace/stocktrace/inventory"
 )
@@ -43,7 +45,9 @@ type guard struct {
 	component.StartFunc
 	component.ShutdownFunc
 	intake *intake
-	token  string
+	// certificates says that the server demands client certificates, so that who has
+	// no token is known all the same.
+	certificates bool
 }
 
 var (
@@ -52,53 +56,66 @@ var (
 	_ extensionauth.Server           = (*guard)(nil)
 )
 
-func newExtensionFactory(in *intake, token string) extension.Factory {
+func newExtensionFactory(in *intake, certificates bool) extension.Factory {
 	return extension.NewFactory(ExtensionType, noConfig,
 		func(context.Context, extension.Settings, component.Config) (extension.Extension, error) {
-			return &guard{intake: in, token: token}, nil
+			return &guard{intake: in, certificates: certificates}, nil
 		}, component.StabilityLevelStable)
 }
 
-// Authenticate demands the bearer token, where one is set.
+// Authenticate finds the source of a request and puts it into its context. Over
+// HTTP a client certificate is not known here; serveHTTP looks at it.
 func (g *guard) Authenticate(ctx context.Context, headers map[string][]string) (context.Context, error) {
+	authorization := ""
 	for name, values := range headers {
-		if strings.EqualFold(name, "authorization") && len(values) > 0 && g.authentic(values[0]) {
-			return ctx, nil
+		if strings.EqualFold(name, "authorization") && len(values) > 0 {
+			authorization = values[0]
 		}
 	}
-	if g.token == "" {
+	var connection *tls.ConnectionState
+	if p, ok := peer.FromContext(ctx); ok {
+		if info, ok := p.AuthInfo.(credentials.TLSInfo); ok {
+			connection = &info.State
+		}
+	}
+	who, err := g.intake.identify(authorization, connection)
+	if errors.Is(err, access.ErrNoToken) && connection == nil && g.certificates {
 		return ctx, nil
 	}
-	return ctx, errToken
-}
-
-var errToken = errors.New("send the token of --auth-token in the header: authorization: Bearer <token>")
-
-// authentic compares digests, so that the time it takes says nothing about the
-// token, its length included.
-func (g *guard) authentic(authorization string) bool {
-	scheme, token, _ := strings.Cut(authorization, " ")
-	want, got := sha256.Sum256([]byte(g.token)), sha256.Sum256([]byte(token))
-	return strings.EqualFold(scheme, "bearer") && subtle.ConstantTimeCompare(want[:], got[:]) == 1
+	if err != nil {
+		return ctx, err
+	}
+	return access.With(ctx, who), nil
 }
 
 // GetGRPCServerOptions guards a gRPC server.
 func (g *guard) GetGRPCServerOptions(context.Context) ([]grpc.ServerOption, error) {
-	options := []grpc.ServerOption{
+	return []grpc.ServerOption{
 		grpc.ForceServerCodecV2(guardedCodec{encoding.GetCodecV2("proto"), g}),
 		grpc.ChainUnaryInterceptor(g.interceptUnary),
-	}
-	if g.token != "" {
 		// gRPC decodes a request before any interceptor sees it. Without this, a
-		// stranger could fill the quarantine.
-		options = append(options, grpc.InTapHandle(func(ctx context.Context, info *tap.Info) (context.Context, error) {
-			if _, err := g.Authenticate(ctx, info.Header); err != nil {
+		// stranger could fill the quarantine, and a sender that is too fast would cost
+		// what it is refused for.
+		grpc.InTapHandle(func(ctx context.Context, info *tap.Info) (context.Context, error) {
+			identified, err := g.Authenticate(ctx, info.Header)
+			if err != nil {
 				return ctx, status.Error(codes.Unauthenticated, err.Error())
 			}
-			return ctx, nil
-		}))
+			if err := access.From(identified).Waits(time.Now()); err != nil {
+				g.intake.refused(transportOf(info.FullMethodName), err)
+				return ctx, refusedStatus(err)
+			}
+			return identified, nil
+		}),
+	}, nil
+}
+
+// transportOf tells the signals apart by the method or path of their requests.
+func transportOf(path string) string {
+	if strings.Contains(strings.ToLower(path), "logs") {
+		return canonical.TransportLogs
 	}
-	return options, nil
+	return canonical.TransportTraces
 }
 
 // interceptUnary writes the tally into the answer, and a delay into refusals
@@ -158,10 +175,7 @@ func (c guardedCodec) Unmarshal(data mem.BufferSlice, v any) error {
 		err = c.CodecV2.Unmarshal(mem.BufferSlice{whole}, v)
 	}
 	if err != nil {
-		transport := canonical.TransportTraces
-		if strings.Contains(fmt.Sprintf("%T", v), "Logs") {
-			transport = canonical.TransportLogs
-		}
+		transport := transportOf(fmt.Sprintf("%T", v))
 		// gRPC calls this without the request's context.
 		entry, err := c.guard.keep(context.Background(), bytes.Clone(encoded), transport, protobuf, err)
 		if err != nil {
@@ -199,6 +213,18 @@ func (g *guard) GetHTTPHandler(context.Context) (extensionmiddleware.WrapHTTPHan
 
 func (g *guard) serveHTTP(w http.ResponseWriter, r *http.Request, next http.Handler) {
 	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	// Authentication did not see the certificate, so it is asked again.
+	who, err := g.intake.identify(r.Header.Get("Authorization"), r.TLS)
+	if err != nil {
+		writeStatus(w, media, http.StatusUnauthorized, err.Error())
+		return
+	}
+	r = r.WithContext(access.With(r.Context(), who))
+	if err := who.Waits(time.Now()); err != nil {
+		g.intake.refused(transportOf(r.URL.Path), err)
+		g.refuse(w, media, err)
+		return
+	}
 	body, err := readBody(r)
 	var tooLarge *http.MaxBytesError
 	switch {
@@ -246,17 +272,29 @@ func (g *guard) serveHTTP(w http.ResponseWriter, r *http.Request, next http.Hand
 
 // unreadable keeps a request that is not OTLP, then says so.
 func (g *guard) unreadable(w http.ResponseWriter, r *http.Request, media string, body []byte, why error) {
-	transport := canonical.TransportTraces
-	if strings.HasSuffix(r.URL.Path, "/logs") {
-		transport = canonical.TransportLogs
-	}
-	entry, err := g.keep(r.Context(), body, transport, media, why)
+	entry, err := g.keep(r.Context(), body, transportOf(r.URL.Path), media, why)
 	if err != nil {
-		w.Header().Set("Retry-After", seconds(retryAfter(err)))
-		writeStatus(w, media, http.StatusServiceUnavailable, err.Error())
+		g.refuse(w, media, err)
 		return
 	}
 	writeStatus(w, media, http.StatusBadRequest, kept(entry))
+}
+
+// refuse answers a request that was not stored.
+func (g *guard) refuse(w http.ResponseWriter, media string, err error) {
+	s, _ := status.FromError(refusedStatus(err))
+	code := http.StatusServiceUnavailable
+	switch s.Code() {
+	case codes.PermissionDenied:
+		code = http.StatusForbidden
+	case codes.ResourceExhausted:
+		code = http.StatusTooManyRequests
+	default:
+	}
+	if code != http.StatusForbidden {
+		w.Header().Set("Retry-After", seconds(retryAfter(err)))
+	}
+	writeStatus(w, media, code, err.Error())
 }
 
 // readBody reads a body whose size the server has bounded.
@@ -283,10 +321,18 @@ func (a *recorded) Write(b []byte) (int, error) { return a.body.Write(b) }
 // writeStatus answers as OTLP demands of errors: a google.rpc.Status in the
 // encoding of the request.
 func writeStatus(w http.ResponseWriter, media string, code int, message string) {
-	s := status.New(codes.InvalidArgument, message)
-	if code == http.StatusServiceUnavailable {
-		s = status.New(codes.Unavailable, message)
+	grpcCode := codes.InvalidArgument
+	switch code {
+	case http.StatusServiceUnavailable:
+		grpcCode = codes.Unavailable
+	case http.StatusTooManyRequests:
+		grpcCode = codes.ResourceExhausted
+	case http.StatusForbidden:
+		grpcCode = codes.PermissionDenied
+	case http.StatusUnauthorized:
+		grpcCode = codes.Unauthenticated
 	}
+	s := status.New(grpcCode, message)
 	encode := proto.Marshal
 	if media == jsonText {
 		encode = protojson.Marshal

@@ -2,9 +2,12 @@ package collector
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
 	"fmt"
 	"time"
 
+	"github.com/stocktrace/stocktrace/collector/access"
 	"github.com/stocktrace/stocktrace/collector/canonical"
 	"github.com/stocktrace/stocktrace/inventory"
 )
@@ -15,6 +18,7 @@ type intake struct {
 	clock     Clock
 	timeout   time.Duration
 	metrics   *metrics
+	gate      *access.Gate
 }
 
 // newIntake expects options with their defaults.
@@ -23,7 +27,16 @@ func newIntake(o Options) (*intake, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &intake{publisher: o.Publisher, clock: o.Clock, timeout: o.PublishTimeout, metrics: m}, nil
+	return &intake{publisher: o.Publisher, clock: o.Clock, timeout: o.PublishTimeout, metrics: m, gate: o.Gate}, nil
+}
+
+// identify finds who sends a request: by its token, else by its certificate.
+func (in *intake) identify(authorization string, connection *tls.ConnectionState) (*access.Source, error) {
+	who, err := in.gate.ByToken(authorization)
+	if errors.Is(err, access.ErrNoToken) && connection != nil && len(connection.VerifiedChains) > 0 {
+		return in.gate.ByCertificate(connection.PeerCertificates[0])
+	}
+	return who, err
 }
 
 // now is the received time of a request.
@@ -32,6 +45,10 @@ func (in *intake) now() time.Time { return in.clock.Now().UTC().Truncate(time.Mi
 // take stores what became of a request. When it returns nil everything is on
 // disk and counted; otherwise the sender has to repeat the whole request.
 func (in *intake) take(ctx context.Context, transport string, batch *canonical.Batch) error {
+	who := access.From(ctx)
+	if err := in.admit(ctx, who, transport, batch); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, in.timeout)
 	defer cancel()
 	if len(batch.Records) > 0 {
@@ -57,8 +74,66 @@ func (in *intake) take(ctx context.Context, transport string, batch *canonical.B
 	return nil
 }
 
+// admit takes out of the batch what its sender may not say, and the rest out of
+// the sender's rate. It returns an error where nothing of the request is left,
+// or it comes too fast.
+func (in *intake) admit(ctx context.Context, who *access.Source, transport string, batch *canonical.Batch) error {
+	batch.Refuse(func(e *inventory.Event) error {
+		system := e.System
+		if e.Watermark != nil {
+			system = e.Watermark.System
+		}
+		return who.MaySay(e.Source, system)
+	}, func(q *inventory.Quarantined) error { return who.MaySay(q.Source, "") })
+	for i := range batch.Rejected {
+		if q := &batch.Rejected[i].Quarantined; q.Source == "" {
+			q.Source = who.Name
+		}
+	}
+	if n := len(batch.Refused); n > 0 {
+		if len(batch.Records)+len(batch.Rejected) == 0 {
+			in.refused(transport, errOutOfScope)
+			return &outOfScope{batch.Refused[0]}
+		}
+		in.metrics.refused.WithLabelValues(transport, refusal(errOutOfScope)).Inc()
+	}
+	events, bytes := len(batch.Records)+len(batch.Rejected), 0
+	for i := range batch.Records {
+		bytes += len(batch.Records[i].Raw)
+	}
+	for i := range batch.Rejected {
+		bytes += len(batch.Rejected[i].Raw)
+	}
+	return in.charge(ctx, who, transport, events, bytes)
+}
+
+// charge takes what a request holds out of its sender's rate.
+func (in *intake) charge(ctx context.Context, who *access.Source, transport string, events, bytes int) error {
+	// Rates are about real time, also where the instance's clock runs faster.
+	if access.IsAdmitted(ctx) {
+		who.Spend(time.Now(), events, bytes)
+		return nil
+	}
+	if err := who.Take(time.Now(), events, bytes); err != nil {
+		in.refused(transport, err)
+		return err
+	}
+	return nil
+}
+
 // keep stores one entry in the quarantine.
 func (in *intake) keep(ctx context.Context, entry inventory.Quarantined) error {
+	who := access.From(ctx)
+	if entry.Source == "" {
+		entry.Source = who.Name
+	}
+	if err := who.MaySay(entry.Source, ""); err != nil && entry.Source != who.Name {
+		in.refused(entry.Transport, errOutOfScope)
+		return &outOfScope{canonical.Refused{Detail: err.Error()}}
+	}
+	if err := in.charge(ctx, who, entry.Transport, 1, len(entry.Raw)); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, in.timeout)
 	defer cancel()
 	return in.quarantine(ctx, []inventory.Quarantined{entry})

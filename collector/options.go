@@ -3,10 +3,13 @@ package collector
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/stocktrace/stocktrace/collector/access"
 )
 
 // Clock tells when something is received.
@@ -41,8 +44,13 @@ type Options struct {
 	// GRPC and HTTP are the addresses OTLP listens on. Port 0 picks a free one;
 	// see [Collector.GRPC] and [Collector.HTTP].
 	GRPC, HTTP string
-	// AuthToken, if set, is demanded from OTLP senders as a bearer token.
+	// AuthToken, if set, is demanded from senders as a bearer token. It makes a
+	// Gate where none is given.
 	AuthToken string
+	// Gate says who may send what, and how much; whoever opened it runs its Watch.
+	Gate *access.Gate
+	// TLS, where its files are named, is how the OTLP ports are served.
+	TLS TLS
 	// MaxRequestBytes bounds one request, as received and after decompression.
 	MaxRequestBytes int64
 	// MemoryLimitPercentage of the machine's memory in use makes the Collector
@@ -61,9 +69,24 @@ type Options struct {
 	Version string
 }
 
+// TLS names the files of a server: its certificate and key, and the authority
+// that client certificates are demanded from. They are read again when they
+// change.
+type TLS struct{ Cert, Key, ClientCA string }
+
 func (o Options) withDefaults() (Options, error) {
 	if o.Publisher == nil {
 		return o, errors.New("collector: Options.Publisher is required")
+	}
+	if o.Gate == nil {
+		gate, err := access.Open(access.Options{AuthToken: o.AuthToken})
+		if err != nil {
+			return o, fmt.Errorf("collector: %w", err)
+		}
+		o.Gate = gate
+	}
+	if (o.TLS.Cert == "") != (o.TLS.Key == "") || o.TLS.ClientCA != "" && o.TLS.Cert == "" {
+		return o, errors.New("collector: TLS needs a certificate and its key; client certificates need both")
 	}
 	if o.Clock == nil {
 		o.Clock = wallClock{}

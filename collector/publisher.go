@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/stocktrace/stocktrace/collector/access"
+	"github.com/stocktrace/stocktrace/collector/canonical"
 	"github.com/stocktrace/stocktrace/inventory"
 )
 
@@ -27,6 +29,16 @@ var (
 	ErrUnavailable = errors.New("the log is unavailable")
 )
 
+// errOutOfScope is why a sender may not say what it said. It does not pass: who
+// repeats the request hears the same.
+var errOutOfScope = errors.New("the sender may not say this")
+
+// outOfScope is a request of which nothing may be said by its sender.
+type outOfScope struct{ first canonical.Refused }
+
+func (e *outOfScope) Error() string        { return "nothing was stored: the event " + e.first.Detail }
+func (e *outOfScope) Is(target error) bool { return target == errOutOfScope }
+
 // defaultRetryAfter is when a sender is asked to come again where the error
 // does not say. A log that is full or gone does not recover within a second.
 const defaultRetryAfter = 5 * time.Second
@@ -40,12 +52,17 @@ func retryAfter(err error) time.Duration {
 	if errors.As(err, &timed) {
 		after = timed.RetryAfter()
 	}
-	return max(after.Round(time.Second), time.Second)
+	return max((after + time.Second - 1).Truncate(time.Second), time.Second)
 }
 
 // refusal names why a request was refused, for metrics.
 func refusal(err error) string {
+	var fast *access.TooFast
 	switch {
+	case errors.As(err, &fast):
+		return "rate"
+	case errors.Is(err, errOutOfScope):
+		return "scope"
 	case errors.Is(err, ErrFull):
 		return "full"
 	case errors.Is(err, ErrUnavailable):

@@ -3,6 +3,7 @@ package collector
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
@@ -15,8 +16,10 @@ import (
 // around it: the extension puts a tally into the request's context, the
 // exporter fills it, and the extension writes it into the answer.
 type tally struct {
-	rejected, total int
-	first           string
+	rejected, total int // rejected counts what was refused too
+	quarantined     int
+	first           string // why the first one of the quarantine is there
+	refused         string // why the first one was refused
 	transport       string
 }
 
@@ -38,8 +41,12 @@ func (t *tally) add(transport string, batch *canonical.Batch) {
 		return
 	}
 	t.transport = transport
-	t.total += len(batch.Records) + len(batch.Rejected)
-	t.rejected += len(batch.Rejected)
+	t.total += len(batch.Records) + len(batch.Rejected) + len(batch.Refused)
+	t.quarantined += len(batch.Rejected)
+	t.rejected += len(batch.Rejected) + len(batch.Refused)
+	if t.refused == "" && len(batch.Refused) > 0 {
+		t.refused = batch.Refused[0].Detail
+	}
 	if t.first == "" && len(batch.Rejected) > 0 {
 		r := batch.Rejected[0]
 		t.first = fmt.Sprintf("%s %s (quarantine entry %s)", r.Pointer, r.Detail, r.ID)
@@ -48,7 +55,14 @@ func (t *tally) add(transport string, batch *canonical.Batch) {
 
 // message is the sentence of the partial success.
 func (t *tally) message() string {
-	return fmt.Sprintf("%d of %d inventory records cannot be read and are kept in the quarantine; the first: %s", t.rejected, t.total, t.first)
+	var parts []string
+	if t.quarantined > 0 {
+		parts = append(parts, fmt.Sprintf("%d of %d inventory records cannot be read and are kept in the quarantine; the first: %s", t.quarantined, t.total, t.first))
+	}
+	if n := t.rejected - t.quarantined; n > 0 {
+		parts = append(parts, fmt.Sprintf("%d of %d inventory records are not stored; the first %s", n, t.total, t.refused))
+	}
+	return strings.Join(parts, "; ")
 }
 
 // response is an OTLP answer in either encoding.

@@ -27,6 +27,49 @@ type Batch struct {
 	Rejected []Rejected
 	// Foreign counts spans and log records that do not speak of inventory.
 	Foreign int
+	// Refused are those that [Batch.Refuse] took out; they are stored nowhere.
+	Refused []Refused
+}
+
+// Refused is an event its sender may not send, and why.
+type Refused struct {
+	Index   int
+	Pointer string
+	Detail  string
+}
+
+// Refuse takes out of the batch the records and rejected events for which the
+// functions return an error.
+func (b *Batch) Refuse(record func(*inventory.Event) error, rejected func(*inventory.Quarantined) error) {
+	elsewhere := make(map[int]bool, len(b.Rejected))
+	keptRejected := b.Rejected[:0]
+	for _, r := range b.Rejected {
+		elsewhere[r.Index] = true
+		if err := rejected(&r.Quarantined); err != nil {
+			b.Refused = append(b.Refused, Refused{r.Index, "/source", err.Error()})
+			continue
+		}
+		keptRejected = append(keptRejected, r)
+	}
+	b.Rejected = keptRejected
+	kept := b.Records[:0]
+	index := 0
+	for i := range b.Records {
+		for elsewhere[index] {
+			index++
+		}
+		if err := record(&b.Records[i].Event); err != nil {
+			b.Refused = append(b.Refused, Refused{index, "/source", err.Error()})
+		} else {
+			if len(kept) != i {
+				b.Records[len(kept)] = b.Records[i]
+			}
+			kept = b.Records[:len(kept)+1]
+		}
+		index++
+	}
+	clear(b.Records[len(kept):])
+	b.Records = kept
 }
 
 // Rejected is an event that could not be read, and where in its request it was.

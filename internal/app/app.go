@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/stocktrace/stocktrace/collector/access"
 	"github.com/stocktrace/stocktrace/internal/store"
 	"github.com/stocktrace/stocktrace/internal/stream"
 	"github.com/stocktrace/stocktrace/slo"
@@ -42,6 +43,7 @@ type App struct {
 	lock       *Lock // nil where nothing is kept here
 	clock      Clock
 	rules      *rules
+	door       *access.Gate
 	metrics    *prometheus.Registry
 	stream     *stream.Log
 	store      *store.Store

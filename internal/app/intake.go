@@ -1,20 +1,51 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
+	"path/filepath"
 	"syscall"
 
 	"github.com/stocktrace/stocktrace/collector"
+	"github.com/stocktrace/stocktrace/collector/access"
 )
 
 func (a *App) collectorOptions() collector.Options {
 	s := a.settings
 	return collector.Options{
 		Publisher: a.pulse.watch(a.stream.Publisher()), Clock: a.clock, Logger: a.log.With("part", "collector"), Registerer: a.metrics,
-		GRPC: s.OTLPGRPC, HTTP: s.OTLPHTTP, AuthToken: s.AuthToken, ConfigFile: s.CollectorConfig, Version: a.version,
+		GRPC: s.OTLPGRPC, HTTP: s.OTLPHTTP, Gate: a.door,
+		TLS:        collector.TLS{Cert: s.TLSCert, Key: s.TLSKey, ClientCA: s.ClientCA},
+		ConfigFile: s.CollectorConfig, Version: a.version,
 	}
+}
+
+// TokensFile is where the sources' tokens are kept.
+func (s *Settings) TokensFile() string {
+	return cmp.Or(s.Tokens, filepath.Join(s.DataDir, "tokens"))
+}
+
+// openDoor reads who may send.
+func openDoor(s *Settings, log *slog.Logger) (*access.Gate, error) {
+	gate, err := access.Open(access.Options{AuthToken: s.AuthToken, Sources: s.Sources, Tokens: s.TokensFile(), Logger: log})
+	if err == nil && s.Simulate && s.AuthToken == "" && gate.Guarded() {
+		err = errors.New("--simulate: senders need a token here, and the simulated retailer has none: set --auth-token too")
+	}
+	return gate, err
+}
+
+// startDoor opens the door and keeps watching who may come in.
+func (a *App) startDoor(context.Context) error {
+	gate, err := openDoor(a.settings, a.log.With("part", "door"))
+	if err != nil {
+		return err
+	}
+	a.door = gate
+	a.goRun("door", gate.Watch)
+	return nil
 }
 
 // eventsHandler takes CloudEvents at POST /v1/events.

@@ -17,6 +17,7 @@ func (a *App) start(ctx context.Context) error {
 		{a.settings.tables(), a.startObjectives},
 		{true, a.startPulse},
 		{a.settings.Has(RoleEngine), a.startEngine},
+		{a.settings.Has(RoleCollector), a.startDoor},
 		{true, a.startServer},
 		{a.settings.Has(RoleCollector), a.startCollector},
 		{a.settings.Simulate, a.startRetailer},

@@ -169,5 +169,12 @@ func Check(s *Settings) ([]string, error) {
 	if s.Packs != "" {
 		lines = append(lines, plural(len(r.packs), "pack", "packs")+" in "+s.Packs)
 	}
+	gate, err := openDoor(s, nil)
+	if err != nil {
+		return nil, err
+	}
+	if n := len(gate.Sources()); n > 0 {
+		lines = append(lines, plural(n, "source that may send", "sources that may send"))
+	}
 	return lines, nil
 }

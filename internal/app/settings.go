@@ -51,6 +51,11 @@ type Settings struct {
 	CollectorConfig string // file; empty: the built-in Collector configuration
 
 	AuthToken string
+	Sources   string // file; empty: none declared
+	Tokens    string // file; empty: "tokens" in the data directory
+	TLSCert   string // files of the OTLP ports; empty: no TLS
+	TLSKey    string
+	ClientCA  string
 	PublicURL string // without trailing slash; what links in messages start with
 
 	SlackToken   string
@@ -218,6 +223,31 @@ var settings = []Setting{
 		Name: "auth-token", Placeholder: "TOKEN", Group: GroupListen, Secret: true,
 		Usage: "who may send and read; needed for an address that other machines can reach",
 		set:   text(func(s *Settings) *string { return &s.AuthToken }),
+	},
+	{
+		Name: "sources", Kind: Path, Placeholder: "FILE", Group: GroupListen,
+		Usage: "who may send as whom, and how much (YAML, see docs/collector.md); read again when it changes",
+		set:   text(func(s *Settings) *string { return &s.Sources }),
+	},
+	{
+		Name: "tokens", Kind: Path, Placeholder: "FILE", Group: GroupListen,
+		Usage: "the sources' tokens, hashed, as `stocktrace token` writes them; read again when it changes (default: tokens in the data directory)",
+		set:   text(func(s *Settings) *string { return &s.Tokens }),
+	},
+	{
+		Name: "tls-cert", Kind: Path, Placeholder: "FILE", Group: GroupListen,
+		Usage: "serve the OTLP ports with TLS: the certificate, PEM",
+		set:   text(func(s *Settings) *string { return &s.TLSCert }),
+	},
+	{
+		Name: "tls-key", Kind: Path, Placeholder: "FILE", Group: GroupListen,
+		Usage: "and its key, PEM",
+		set:   text(func(s *Settings) *string { return &s.TLSKey }),
+	},
+	{
+		Name: "tls-client-ca", Kind: Path, Placeholder: "FILE", Group: GroupListen,
+		Usage: "demand client certificates of this authority on the OTLP ports, PEM",
+		set:   text(func(s *Settings) *string { return &s.ClientCA }),
 	},
 	{
 		Name: "public-url", Placeholder: "URL", Group: GroupListen,
@@ -510,6 +540,18 @@ func parseDays(v string) (time.Duration, error) {
 	return 0, fmt.Errorf("%q is not a number of days like 90d", v)
 }
 
+// ParseSpan reads a time from now: "90d", or a Go duration.
+func ParseSpan(v string) (time.Duration, error) {
+	if days, ok := strings.CutSuffix(v, "d"); ok {
+		if n, err := strconv.Atoi(days); err == nil && n >= 0 && n <= 36500 {
+			return time.Duration(n) * 24 * time.Hour, nil
+		}
+	} else if d, err := time.ParseDuration(v); err == nil && d >= 0 {
+		return d, nil
+	}
+	return 0, fmt.Errorf("%q is not a span of time like 90d or 12h", v)
+}
+
 // parseSize reads "512MiB", "16GiB" or "2TiB".
 func parseSize(v string) (int64, error) {
 	if v == "" {
@@ -579,6 +621,9 @@ func (s *Settings) Validate() error {
 		if s.ClickHouseDSN == "" && s.tables() {
 			errs = append(errs, fmt.Errorf("%s: a process that takes only some roles shares its tables with others: set --clickhouse-dsn", s.where("role")))
 		}
+	}
+	if (s.TLSCert == "") != (s.TLSKey == "") || s.ClientCA != "" && s.TLSCert == "" {
+		errs = append(errs, errors.New("--tls-cert, --tls-key: a certificate and its key go together, and client certificates need both"))
 	}
 	if (s.SlackToken == "") != (s.SlackChannel == "") {
 		given, missing := "slack-token", "slack-channel"
