@@ -10,9 +10,13 @@ import (
 // contradict the till's own). Nothing is bound by it.
 const KeyRegisterDay = "register_day"
 
+// KeyPostingDay names the book of one store's business day, as it is posted as a
+// whole: what its receipts say was sold against what was posted for them.
+const KeyPostingDay = "posting_day"
+
 // Book reports whether a key of that name is a book: a home for what many
 // lifecycles say, and no lifecycle's key.
-func Book(name string) bool { return name == KeyRegisterDay }
+func Book(name string) bool { return name == KeyRegisterDay || name == KeyPostingDay }
 
 // Echo is a record's word to a component it does not belong to.
 type Echo struct {
@@ -60,6 +64,9 @@ func (r *Record) Echoes() []Echo {
 	if day, ok := e.registerDay(); ok {
 		add(day, "")
 	}
+	if day, ok := e.PostingDay(); ok {
+		add(day, "")
+	}
 	return all
 }
 
@@ -75,4 +82,25 @@ func (e *Event) registerDay() (ScopedKey, bool) {
 		return ScopedKey{}, false
 	}
 	return ScopedKey{KeyRegisterDay, strings.Join([]string{Unpad(e.Location), Unpad(register), e.BusinessDate}, "/")}, true
+}
+
+// PostingDay is the book of a receipt that moves stock, or of a posting for many;
+// ok is false for other events, and where place or date is not given.
+func (e *Event) PostingDay() (_ ScopedKey, ok bool) {
+	location, date := e.Location, e.BusinessDate
+	switch {
+	case e.Covers != nil:
+		if e.Covers.Location != "" {
+			location = e.Covers.Location
+		}
+		if e.Covers.BusinessDate != "" {
+			date = e.Covers.BusinessDate
+		}
+	case e.System != "pos" || e.Step != "completed" || len(e.Lines) == 0:
+		return ScopedKey{}, false
+	}
+	if location == "" || date == "" {
+		return ScopedKey{}, false
+	}
+	return ScopedKey{KeyPostingDay, Unpad(location) + "/" + date}, true
 }

@@ -9,7 +9,13 @@ type Posting string
 const (
 	PostingRealtime Posting = "realtime"
 	PostingBatch    Posting = "batch"
+	// PostingStoreDay: as a whole, by store and business date; no receipt has a
+	// posting of its own (domain rule 1).
+	PostingStoreDay Posting = "store_day"
 )
+
+// Postings are all of them, as they are declared.
+var Postings = []Posting{PostingRealtime, PostingBatch, PostingStoreDay}
 
 // Location is a store, plant or hub as declared in the locations file. One that
 // is not declared is always open, in UTC, without region, posting in realtime.

@@ -15,7 +15,7 @@ type component struct {
 	root    inventory.ScopedKey
 	keys    []inventory.ScopedKey
 	entries []entry // by arrival, distinct, echoes among them; empty once moved away
-	marks   []mark  // of a book, by arrival, distinct
+	book    book    // of a book's key, instead of entries
 	away    bool
 
 	announced map[inventory.ScopedKey]bool // keys whose homes have been told
@@ -66,15 +66,6 @@ func (c *component) add(e entry) bool {
 	at, _ := slices.BinarySearchFunc(c.entries, e, byArrival)
 	c.entries = slices.Insert(c.entries, at, e)
 	return true
-}
-
-// mark takes a record into a book.
-func (c *component) mark(m mark) {
-	at, again := slices.BinarySearchFunc(c.marks, m, compareMarks)
-	if again || slices.ContainsFunc(c.marks, func(x mark) bool { return x.id == m.id && x.content == m.content }) {
-		return
-	}
-	c.marks = slices.Insert(c.marks, at, m)
 }
 
 // dueHeap orders components by when their answer may change.

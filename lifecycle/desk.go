@@ -148,6 +148,11 @@ func (o *owner) stitched(ctx context.Context, c *component, now time.Time) (told
 	}()
 	for more := true; more && err == nil; more, err = o.recallEvidence(ctx) {
 		o.withEvidence(func(ev *Evidence) {
+			if c.book != nil {
+				_, said := peoples(c.entries) // no record belongs to a book
+				told = []inventory.Lifecycle{heedBook(o.Rules, c.book.tell(o.Rules, c.root, ev, now), said)}
+				return
+			}
 			told = o.stitch(o.Rules, slices.Clone(c.entries), ev, now)
 		})
 	}

@@ -128,7 +128,7 @@ func (a *assessment) judgeCovers() {
 		}
 		slices.Sort(about)
 		a.raise(condition{
-			id:   findingID(inventory.DuplicatePosting, a.workflow.Steps[i].String(), a.anchor.name()),
+			id:   findingID(inventory.DuplicatePosting, a.workflow.Steps[i].String(), a.leadSubject()),
 			kind: inventory.DuplicatePosting, step: i, opens: last.ReceivedAt.Add(a.workflow.Settle), since: last.Event.Time,
 			cause: inventory.CauseDuplicateSubmission, about: about, say: "Two store-day postings cover it: posted twice",
 		})
@@ -138,7 +138,10 @@ func (a *assessment) judgeCovers() {
 // hear takes in a record that concerns the component.
 func (c *component) hear(r *inventory.Record, echo inventory.Echo) {
 	if inventory.Book(echo.To.Name) {
-		c.mark(newMark(r))
+		if c.book == nil {
+			c.book = newBook(echo.To)
+		}
+		c.book.hear(r)
 		return
 	}
 	c.add(newEcho(r, echo))

@@ -161,7 +161,7 @@ func (o *owner) take(ctx context.Context, messages []Message) ([]inventory.Recor
 			a := arrival{entry: newEntry(&r), enter: true}
 			arrivals = append(arrivals, a)
 			o.ask(asked, a.entry.keys, r.Event.Action != nil)
-			for _, echo := range r.Echoes() {
+			for _, echo := range o.Rules.echoes(&r) {
 				if home := o.home(echo.To); home != o.lease.Partition {
 					o.echoes = append(o.echoes, Move{Record: r, To: echo.To, Echo: echo})
 					continue
@@ -359,7 +359,7 @@ func (o *owner) recallEchoes(ctx context.Context, keys []inventory.ScopedKey) er
 		return fmt.Errorf("load echoes: %w", err)
 	}
 	for i := range records {
-		for _, echo := range records[i].Echoes() {
+		for _, echo := range o.Rules.echoes(&records[i]) {
 			if c := o.hot.byKey[echo.To]; c != nil && (!c.away || len(c.lifecycles) > 0) {
 				c.hear(&records[i], echo)
 			}
@@ -437,7 +437,7 @@ func (o *owner) fire(now time.Time) {
 		}
 		o.facts = o.evidenceDirty
 		for c := range o.waiting {
-			if len(c.entries) == 0 {
+			if len(c.entries) == 0 && c.book == nil {
 				delete(o.waiting, c) // merged into another, or moved away
 				continue
 			}
@@ -588,10 +588,7 @@ func (o *owner) judge(ctx context.Context, rows []Row, findings []FindingRow, c 
 	var told []inventory.Lifecycle
 	now = later2(now, c.judged)
 	c.judged = now
-	if len(c.marks) > 0 {
-		_, said := peoples(c.entries) // no record belongs to a book
-		told = []inventory.Lifecycle{heedBook(o.Rules, tellRegister(o.Rules, c.root, c.marks, now), said)}
-	} else if !c.away && len(c.entries) > 0 {
+	if !c.away && (len(c.entries) > 0 || c.book != nil) {
 		var fault *faultError
 		var err error
 		if told, fault, err = o.stitched(ctx, c, now); err != nil {

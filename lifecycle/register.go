@@ -122,8 +122,23 @@ type gap struct {
 	by       *mark
 }
 
-// tellRegister tells a register's day of its marks, in order of arrival.
-func tellRegister(rules *Rules, key inventory.ScopedKey, heard []mark, now time.Time) inventory.Lifecycle {
+// registerDay is the book of a register's business day.
+type registerDay struct{ marks []mark }
+
+func (d *registerDay) hear(r *inventory.Record) {
+	m := newMark(r)
+	at, again := slices.BinarySearchFunc(d.marks, m, compareMarks)
+	if again || slices.ContainsFunc(d.marks, func(x mark) bool { return x.id == m.id && x.content == m.content }) {
+		return
+	}
+	d.marks = slices.Insert(d.marks, at, m)
+}
+
+func (d *registerDay) size() int { return len(d.marks) }
+
+// tell tells a register's day of its marks, in order of arrival.
+func (d *registerDay) tell(rules *Rules, key inventory.ScopedKey, _ *Evidence, now time.Time) inventory.Lifecycle {
+	heard := d.marks
 	parts := strings.SplitN(key.Value, "/", 3)
 	t := till{key: key, place: parts[0], number: parts[1], date: parts[2], heard: map[int]time.Time{}}
 	location := rules.Location(heard[0].location)
@@ -386,9 +401,17 @@ func (t *till) twice(heard []mark) []inventory.Finding {
 	}
 	slices.SortFunc(sales, func(a, b *mark) int { return cmp.Or(a.occurred.Compare(b.occurred), compareMarks(*a, *b)) })
 	var found []inventory.Finding
-	for i := 1; i < len(sales); i++ {
-		a, b := sales[i-1], sales[i]
-		if a.basket != b.basket || b.occurred.Sub(a.occurred) > twiceWithin || a.sequence == b.sequence {
+	for i, b := range sales {
+		// Whatever else was rung up in between, at whatever order it came: any earlier
+		// one will do, the nearest is named.
+		var a *mark
+		for j := i - 1; j >= 0 && b.occurred.Sub(sales[j].occurred) <= twiceWithin; j-- {
+			if sales[j].basket == b.basket && sales[j].sequence != b.sequence {
+				a = sales[j]
+				break
+			}
+		}
+		if a == nil {
 			continue
 		}
 		found = append(found, inventory.Finding{

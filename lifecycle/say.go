@@ -325,7 +325,7 @@ func sentence(l *inventory.Lifecycle, a *assessment, by byHand) string {
 	var due time.Time
 	for i := range a.steps {
 		s, step := &a.steps[i], &a.workflow.Steps[i]
-		if s.ok != nil && step.StepRef != a.workflow.Anchor && s.ok.Event.Time.After(lastAt) {
+		if s.ok != nil && step.StepRef != a.workflow.Anchor && !s.ok.Event.Time.Before(lastAt) {
 			last, lastAt = step.Title, s.ok.Event.Time
 		}
 		if s.expected && !s.done() && missing == "" {
@@ -356,6 +356,9 @@ func sentence(l *inventory.Lifecycle, a *assessment, by byHand) string {
 			}
 		} else if last != "" {
 			s += "; " + lowerFirst(last) + " " + clock(lastAt)
+		}
+		if l.PostedAt.IsZero() && a.owes && l.Posting == inventory.PostingStoreDay && slices.ContainsFunc(a.workflow.Steps, func(step inventory.Step) bool { return step.Posts }) {
+			s += "; posted with the store's day"
 		}
 		if l.Verdict == inventory.CompleteLate {
 			for i := range a.steps {
@@ -475,3 +478,11 @@ func upperFirst(s string) string {
 }
 
 func quote(s string) string { return "“" + s + "”" }
+
+// plural counts things: "1 document", "3 documents".
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

@@ -20,13 +20,13 @@ const recurrence = 3 * 24 * time.Hour
 // that would open after now are not there yet; NextAt says when to ask again.
 func Stitch(rules *Rules, records []inventory.Record, evidence *Evidence, now time.Time) []inventory.Lifecycle {
 	var all []inventory.Lifecycle
-	entries, books := withEchoes(distinct(records))
+	entries, books := withEchoes(rules, distinct(records))
 	for _, component := range components(entries) {
 		all = append(all, stitchComponent(rules, component, evidence, now)...)
 	}
 	_, said := peoples(entries)
-	for key, marks := range books {
-		all = append(all, heedBook(rules, tellRegister(rules, key, marks, now), said))
+	for key, b := range books {
+		all = append(all, heedBook(rules, b.tell(rules, key, evidence, now), said))
 	}
 	slices.SortFunc(all, func(a, b inventory.Lifecycle) int { return strings.Compare(a.ID, b.ID) })
 	return all
@@ -46,8 +46,14 @@ type entry struct {
 }
 
 // name tells a record from every other, also from one with the same id and other
-// content.
-func (e *entry) name() string { return e.ID + "#" + e.Content.String() }
+// content. What is said to several lifecycles has a name for each.
+func (e *entry) name() string {
+	name := e.ID + "#" + e.Content.String()
+	if e.isEcho() {
+		name += " to " + e.echo.To.String()
+	}
+	return name
+}
 
 // business returns the digest of what the record says about the business.
 func (e *entry) business() inventory.Hash {
@@ -87,12 +93,15 @@ func distinct(records []inventory.Record) []entry {
 
 // withEchoes adds what the entries say to other components, and returns the
 // books they go into.
-func withEchoes(entries []entry) ([]entry, map[inventory.ScopedKey][]mark) {
-	books := map[inventory.ScopedKey][]mark{}
+func withEchoes(rules *Rules, entries []entry) ([]entry, map[inventory.ScopedKey]book) {
+	books := map[inventory.ScopedKey]book{}
 	for i := range len(entries) {
-		for _, echo := range entries[i].Echoes() {
+		for _, echo := range rules.echoes(entries[i].Record) {
 			if inventory.Book(echo.To.Name) {
-				books[echo.To] = append(books[echo.To], newMark(entries[i].Record)) // in order of arrival
+				if books[echo.To] == nil {
+					books[echo.To] = newBook(echo.To)
+				}
+				books[echo.To].hear(entries[i].Record)
 			} else {
 				entries = append(entries, newEcho(entries[i].Record, echo))
 			}
@@ -311,12 +320,22 @@ func divide(entries []entry) []cluster {
 				}
 			}
 		}
-		for _, e := range heard {
-			if to := recurs.qualify(e.echo.To, e); slices.Contains(c.keys, to) && (d.out == "" || left[to] == 0) {
-				c.heard = append(c.heard, e)
+		clusters = append(clusters, c)
+	}
+	for _, e := range heard {
+		// Where several claim the key one of them hears it: it was said once. What
+		// people took out hears it where nothing else is left of the key.
+		var to *cluster
+		k := recurs.qualify(e.echo.To, e)
+		for i := range clusters {
+			c := &clusters[i]
+			if slices.Contains(c.keys, k) && (drafts[i].out == "" || left[k] == 0) && (to == nil || inventory.CompareKeys(c.canonical, to.canonical) < 0) {
+				to = c
 			}
 		}
-		clusters = append(clusters, c)
+		if to != nil {
+			to.heard = append(to.heard, e)
+		}
 	}
 	return clusters
 }

@@ -92,7 +92,7 @@ func TestEveryKindHasAStory(t *testing.T) {
 // lifecycles, a register's day or a stock position are not raised yet.
 var elsewhere = []inventory.Kind{
 	inventory.SourceSilent,
-	inventory.DoubleIssue, inventory.Oversold, inventory.NegativeOnHand, inventory.RecurringVariance, inventory.AggregationGap,
+	inventory.DoubleIssue, inventory.Oversold, inventory.NegativeOnHand, inventory.RecurringVariance,
 	inventory.RunMissed,
 }
 

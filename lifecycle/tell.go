@@ -317,6 +317,11 @@ func describe(l *inventory.Lifecycle, rules *Rules, a *assessment, entries []ent
 	l.Lines = a.ledger.lines
 	if len(l.Lines) == 0 {
 		l.Lines = soldLines(rules, lead)
+		if a.anchor != nil && a.workflow.StepOf(a.workflow.Anchor).Posts {
+			for i := range l.Lines {
+				l.Lines[i].Posted = l.Lines[i].Owed // it is the posting
+			}
+		}
 	}
 	if a.anchor != nil {
 		l.Units, l.Values = totals(e)
@@ -351,6 +356,8 @@ func describe(l *inventory.Lifecycle, rules *Rules, a *assessment, entries []ent
 			state.Note = "not seen, but a later step proves it"
 		case !s.expected && !step.OnlyStock && a.control:
 			state.Note = "not expected of this transaction"
+		case !s.expected && step.Posts && a.location.Posting == inventory.PostingStoreDay:
+			state.Note = "posted with the store's day"
 		case !s.expected && step.OnlyStock:
 			state.Note = "not expected: no stock moves"
 		}
@@ -365,6 +372,9 @@ func describe(l *inventory.Lifecycle, rules *Rules, a *assessment, entries []ent
 		l.Steps = append(l.Steps, state)
 	}
 	collect(l, entries)
+	if day, ok := e.PostingDay(); ok && e.Covers == nil && l.Posting == inventory.PostingStoreDay {
+		l.Related = append(l.Related, inventory.Related{Rel: day.Name, Keys: []inventory.Key{inventory.Key(day)}})
+	}
 }
 
 // collect gathers what all records carry: keys, items, relations, ids.

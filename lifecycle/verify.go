@@ -130,7 +130,7 @@ func (v *Verification) compare(rules *Rules, records []inventory.Record, facts [
 			v.differ("lifecycle", id, fmt.Sprintf("is not stored; its %d records are", records))
 		}
 	}
-	entries, books := withEchoes(distinct(records))
+	entries, books := withEchoes(rules, distinct(records))
 	for _, entries := range components(entries) {
 		tell := func(evidence *Evidence, now time.Time) []inventory.Lifecycle {
 			return stitchComponent(rules, slices.Clone(entries), evidence, now)
@@ -140,9 +140,9 @@ func (v *Verification) compare(rules *Rules, records []inventory.Record, facts [
 		}
 	}
 	_, said := peoples(entries)
-	for key, marks := range books {
-		expect(key, len(marks), func(_ *Evidence, now time.Time) []inventory.Lifecycle {
-			return []inventory.Lifecycle{heedBook(rules, tellRegister(rules, key, marks, now), said)}
+	for key, b := range books {
+		expect(key, b.size(), func(evidence *Evidence, now time.Time) []inventory.Lifecycle {
+			return []inventory.Lifecycle{heedBook(rules, b.tell(rules, key, evidence, now), said)}
 		})
 	}
 	for id, row := range rows {

@@ -59,7 +59,7 @@ func verified(t *testing.T, w *world, rules *Rules) []Difference {
 func TestVerify(t *testing.T) {
 	rules := saleRules(t)
 	atRest := func() *world {
-		w := newWorld(5, 3)
+		w := newWorld(6, 3)
 		w.facts = []inventory.Fact{watermark("erp", -time.Minute, -time.Minute), watermark("erp", 8*time.Minute, 8*time.Minute)}
 		w.crashes = 0.01
 		w.people = 0.1

@@ -274,8 +274,8 @@ func (p *workflowParser) step(w *inventory.Workflow, f *stepFile) {
 		for i := 0; i+1 < len(f.Deadline.Content); i += 2 {
 			k, v := f.Deadline.Content[i], f.Deadline.Content[i+1]
 			posting := inventory.Posting(k.Value)
-			if posting != inventory.PostingRealtime && posting != inventory.PostingBatch {
-				p.fail(k, "%q is no posting mode: realtime or batch", k.Value)
+			if !slices.Contains(inventory.Postings, posting) {
+				p.fail(k, "%q is no posting mode: realtime, batch or store_day", k.Value)
 			}
 			s.Deadline[posting] = p.duration(v, 0)
 		}

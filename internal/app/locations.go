@@ -110,8 +110,8 @@ func readLocation(file string, n *yaml.Node) (inventory.Location, error) {
 			l.Zone = zone
 		case "posting":
 			l.Posting = inventory.Posting(v)
-			if l.Posting != inventory.PostingRealtime && l.Posting != inventory.PostingBatch {
-				return at(file, value, "posting %q is not realtime or batch", v)
+			if !slices.Contains(inventory.Postings, l.Posting) {
+				return at(file, value, "posting %q is not realtime, batch or store_day", v)
 			}
 		}
 		return nil
