@@ -138,6 +138,6 @@ func checkEnds(t testing.TB, f format.Format, document []byte, source format.Sou
 func sentence(s string) bool { return len(s) > 10 && utf8.ValidString(s) && s[len(s)-1] == '.' }
 
 var codes = []string{
-	format.CheckDigit, format.ZoneAssumed, format.ZoneUnknown, format.TimeAmbiguous, format.TimeNonexistent,
+	format.CheckDigit, format.ZoneAssumed, format.ZoneUnknown, format.TimeAmbiguous, format.TimeNonexistent, format.DateOnly,
 	format.OffsetDoubtful, format.IDRounded, format.UnitUnknown, format.CountMismatch, format.NotStandard,
 }

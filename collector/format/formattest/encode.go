@@ -35,7 +35,12 @@ func encode(e inventory.Event, attributes bool) object {
 	if e.Watermark != nil {
 		data = fields(reflect.ValueOf(*e.Watermark))
 	}
-	data = append(data, fields(reflect.ValueOf(e))...)
+	for _, m := range fields(reflect.ValueOf(e)) {
+		// A watermark's feed is named by the event too; it is written once.
+		if !slices.ContainsFunc(data, func(w member) bool { return w == m }) {
+			data = append(data, m)
+		}
+	}
 	if !attributes {
 		data = without(data, "attributes")
 	}
