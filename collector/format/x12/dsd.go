@@ -1,0 +1,62 @@
+package x12
+
+import (
+	"fmt"
+
+	"github.com/stocktrace/stocktrace/collector/format/edi"
+	"github.com/stocktrace/stocktrace/inventory"
+)
+
+// storeDelivery reads an 894, the record of a delivery that a supplier brings to
+// a store himself, or of what he takes back (DEX/UCS).
+func (r *reading) storeDelivery() {
+	d := r.draft("receipt", "shipped", "supplier")
+	var sum inventory.Decimal
+	back := false
+	r.segments(func(i int, s *edi.Segment) {
+		switch s.Tag {
+		case "G82":
+			r.use(i)
+			d.number = s.Text(2)
+			d.key(inventory.KeyDelivery, s.Text(2))
+			d.key("order", s.Text(9))
+			d.Location, d.LocationScheme = s.Text(4), "store"
+			if d.Location == "" {
+				d.Location, d.LocationScheme = s.Text(3), "duns"
+			}
+			d.say("supplier", s.Text(5))
+			if s.Text(1) == "C" { // credit: goods go back
+				back = true
+				d.Workflow = "supplier_return"
+			}
+			if t, ok := r.when("G82", s.Text(7), "", ""); ok {
+				r.happened(d, t)
+			} else if t, ok := r.when("G82", s.Text(8), "", ""); ok {
+				r.happened(d, t)
+			}
+		case "G83":
+			r.use(i)
+			place := r.place("G83")
+			l := inventory.Line{Line: s.Text(1)}
+			r.measure(&l, place, s.Text(2), s.Text(3))
+			sum = sum.Add(l.Quantity)
+			l.Quantity = l.Quantity.Neg()
+			r.name(&l, place, "UD", s.Text(4)) // U.P.C. consumer package code (2-5-5)
+			r.name(&l, place, s.Text(5), s.Text(6))
+			r.name(&l, place, "UA", s.Text(7))
+			attribute(&l, "unit_cost", s.Text(9))
+			d.Lines = append(d.Lines, l)
+		case "G84":
+			r.use(i)
+			r.Total("G8401", s.Text(1), sum, "the quantities")
+		}
+	})
+	if back {
+		for i := range d.Lines {
+			d.Lines[i].LocationFrom = d.Location
+		}
+	}
+	if len(d.Lines) == 0 {
+		r.fail("", fmt.Sprintf("it has no line (%s)", "G83"))
+	}
+}

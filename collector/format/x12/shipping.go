@@ -1,0 +1,370 @@
+package x12
+
+import (
+	"fmt"
+
+	"github.com/stocktrace/stocktrace/collector/format"
+	"github.com/stocktrace/stocktrace/collector/format/edi"
+	"github.com/stocktrace/stocktrace/inventory"
+)
+
+// level is a node of a ship notice's hierarchy: shipment (S), order (O), tare
+// (T), pack (P) or item (I).
+type level struct {
+	parent  string
+	code    string
+	place   string
+	order   string
+	sscc    string
+	parties []party
+	line    inventory.Line
+	has     bool // it says a quantity shipped
+	first   int  // its HL segment
+}
+
+// shipNotice reads an 856. Lines are the levels that say an item and a quantity;
+// a level below one that does (the packs of an item) repeats it and is not
+// counted again.
+func (r *reading) shipNotice() {
+	d := r.draft("receipt", "shipped", "supplier")
+	levels, order := map[string]*level{}, []string{}
+	var at *level
+	var written, shipped said
+	var header []party
+	ctt := -1
+	r.segments(func(i int, s *edi.Segment) {
+		switch s.Tag {
+		case "BSN":
+			r.use(i)
+			r.purpose(d, "BSN", s.Text(1))
+			d.number = s.Text(2)
+			d.key(inventory.KeyDelivery, s.Text(2))
+			written, _ = r.when("BSN", s.Text(3), s.Text(4), "")
+		case "HL":
+			r.use(i)
+			at = &level{parent: s.Text(2), code: s.Text(3), place: r.place("HL"), first: i}
+			id := s.Text(1)
+			if levels[id] != nil {
+				r.Note(format.NotStandard, at.place, fmt.Sprintf("The number %s of this level was used before: it stands for itself from here on.", id))
+			}
+			if at.parent != "" && levels[at.parent] == nil {
+				r.Note(format.NotStandard, at.place, fmt.Sprintf("Its parent %s does not stand before it: read as if it had none.", at.parent))
+			}
+			levels[id] = at
+			order = append(order, id)
+		case "PRF":
+			r.use(i)
+			d.key("order", s.Text(1))
+			if at != nil {
+				at.order = s.Text(1)
+			}
+		case "REF":
+			r.reference(d, i, s)
+		case "DTM":
+			if t, ok := r.when("DTM", s.Text(2), s.Text(3), s.Text(4)); ok {
+				r.use(i)
+				switch s.Text(1) {
+				case "011":
+					shipped = t
+				case "017", "002", "067":
+					d.say("expected", t.sent())
+				}
+			}
+		case "N1":
+			if at == nil || at.code == "S" {
+				header = append(header, r.party(i, s))
+			} else {
+				at.parties = append(at.parties, r.party(i, s))
+			}
+		case "MAN":
+			if at != nil {
+				if sscc := r.pack(at.place, i, s); sscc != "" {
+					at.sscc = sscc
+					d.key("sscc", sscc)
+				}
+			}
+		case "LIN":
+			r.use(i)
+			if at != nil {
+				at.line.Line = s.Text(1)
+				r.item(&at.line, at.place, s, 2)
+			}
+		case "SN1":
+			r.use(i)
+			if at != nil && !at.has {
+				at.has = true
+				r.measure(&at.line, at.place, s.Text(2), s.Part(3, 1))
+				at.line.Quantity = at.line.Quantity.Neg()
+				attribute(&at.line, "ordered", s.Text(5))
+				if at.line.Line == "" {
+					at.line.Line = s.Text(1)
+				}
+			}
+		case "PO4":
+			if at != nil && s.Text(1) != "" {
+				r.use(i)
+				attribute(&at.line, "pack", s.Text(1))
+			}
+		case "CTT":
+			ctt = i
+		}
+	})
+	d.locate(header, "ST", "BY", "OB", "MA", "Z7")
+	if d.Location == "" {
+		for _, id := range order {
+			if p, ok := find(levels[id].parties, "ST", "BY", "OB", "Z7"); ok && d.Location == "" {
+				d.Location, d.LocationScheme = p.id, p.scheme
+			}
+		}
+	}
+	from, _ := find(header, "SF", "SH", "SU", "VN")
+	var sum inventory.Decimal
+	for _, id := range order {
+		l := levels[id]
+		if !l.has || l.line.Item == "" && l.code != "I" || r.above(levels, l, func(a *level) bool { return a.has && a.line.Item != "" }) != nil {
+			continue
+		}
+		line := l.line
+		sum = sum.Add(line.Quantity.Neg())
+		if line.Line == "" {
+			line.Line = id
+		}
+		line.LocationFrom = from.id
+		if o := r.own(levels, l, func(a *level) bool { return a.order != "" }); o != nil {
+			attribute(&line, "order", o.order)
+		}
+		if p := r.own(levels, l, func(a *level) bool { return a.sscc != "" }); p != nil {
+			attribute(&line, "sscc", p.sscc)
+		}
+		if o := r.own(levels, l, func(a *level) bool { _, ok := find(a.parties, "BY", "Z7", "ST"); return ok }); o != nil {
+			if p, _ := find(o.parties, "Z7", "BY", "ST"); p.id != d.Location {
+				line.LocationTo = p.id
+			}
+		}
+		d.Lines = append(d.Lines, line)
+	}
+	if len(d.Lines) == 0 {
+		r.fail("", "no level of it says an item and how many were shipped")
+	}
+	if ctt >= 0 {
+		r.total(ctt, &r.Body[ctt], sum, "levels (HL)", len(order), len(d.Lines))
+	}
+	if shipped.isZero() {
+		shipped = written
+	}
+	r.happened(d, shipped, written)
+}
+
+// above is the nearest level above l that is so; own looks at l first.
+func (r *reading) above(levels map[string]*level, l *level, so func(*level) bool) *level {
+	// A hierarchy can be no deeper than it has levels: a circle ends there.
+	for n := 0; n <= len(levels) && l.parent != ""; n++ {
+		up := levels[l.parent]
+		if up == nil || up == l {
+			return nil
+		}
+		if so(up) {
+			return up
+		}
+		l = up
+	}
+	return nil
+}
+
+func (r *reading) own(levels map[string]*level, l *level, so func(*level) bool) *level {
+	if so(l) {
+		return l
+	}
+	return r.above(levels, l, so)
+}
+
+// conditions are the codes of element 412, receiving condition. Goods of some are
+// there and cannot be sold; others say what is not there, or nothing of stock.
+var conditions = map[string]string{
+	"01": "damaged", "02": "short", "03": "over", "04": "quality", "05": "incorrect", "06": "container", "07": "good",
+	"08": "rejected", "09": "hold", "10": "scrapped", "12": "rejected", "13": "unannounced", "14": "unannounced", "16": "not_received",
+}
+
+// apart are the conditions whose goods are a line of their own, and its status.
+var apart = map[string]string{
+	"damaged": "damaged", "quality": "inspection", "incorrect": "rejected", "rejected": "rejected", "hold": "on_hold", "scrapped": "damaged",
+}
+
+// receivingAdvice reads an 861: what was received of a shipment, and what is
+// contested. The quantity in question of damaged units stands beside the
+// accepted one, unless together they would be more than was shipped; then it is a
+// part of it.
+func (r *reading) receivingAdvice() {
+	d := r.draft("receipt", "received", "wms")
+	var written, received said
+	var parties []party
+	var lines []*receivedLine
+	var at *receivedLine
+	ctt := -1
+	pending := inventory.Line{} // a LIN that stands before its RCD
+	hasPending := false
+	r.segments(func(i int, s *edi.Segment) {
+		switch s.Tag {
+		case "BRA":
+			r.use(i)
+			d.number = s.Text(1)
+			d.key("receiving_advice", s.Text(1))
+			r.purpose(d, "BRA", s.Text(3))
+			written, _ = r.when("BRA", s.Text(2), s.Text(5), "")
+		case "REF":
+			r.reference(d, i, s)
+			if s.Text(1) == "SI" || s.Text(1) == "DJ" {
+				r.use(i)
+				d.key(inventory.KeyDelivery, s.Text(2))
+			}
+		case "PRF":
+			r.use(i)
+			d.key("order", s.Text(1))
+			if at != nil {
+				attribute(&at.line, "order", s.Text(1))
+			}
+		case "DTM":
+			if t, ok := r.when("DTM", s.Text(2), s.Text(3), s.Text(4)); ok {
+				r.use(i)
+				switch s.Text(1) {
+				case "050", "035", "140", "310":
+					if received.isZero() {
+						received = t
+					}
+				}
+			}
+		case "N1":
+			parties = append(parties, r.party(i, s))
+		case "RCD":
+			r.use(i)
+			at = r.received(s)
+			lines = append(lines, at)
+			if hasPending {
+				at.adopt(&pending)
+				hasPending = false
+			}
+		case "SN1":
+			r.use(i)
+			if at != nil {
+				at.shipped, at.saysShipped = r.quantity(at.place, s.Text(2)), true
+				attribute(&at.line, "shipped", s.Text(2))
+			}
+		case "LIN":
+			r.use(i)
+			l := inventory.Line{Line: s.Text(1)}
+			r.item(&l, r.place("LIN"), s, 2)
+			if at != nil && at.line.Item == "" && len(at.line.ItemIDs) == 0 {
+				at.adopt(&l)
+			} else {
+				pending, hasPending = l, true
+			}
+		case "MAN":
+			if sscc := r.pack("MAN", i, s); sscc != "" {
+				d.key("sscc", sscc)
+				if at != nil {
+					attribute(&at.line, "sscc", sscc)
+				}
+			}
+		case "CTT":
+			ctt = i
+		}
+	})
+	d.locate(parties, "ST", "BY", "WH", "RL", "MA")
+	var sum inventory.Decimal
+	for _, l := range lines {
+		sum = sum.Add(l.line.Quantity)
+		d.Lines = append(d.Lines, r.split(l)...)
+	}
+	if len(lines) == 0 {
+		r.fail("", "no line of it says how many were received")
+	}
+	if ctt >= 0 {
+		r.total(ctt, &r.Body[ctt], sum, "lines (RCD)", len(lines), r.loops["LIN"])
+	}
+	if received.isZero() {
+		received = written
+	}
+	r.happened(d, received, written)
+}
+
+type receivedLine struct {
+	place       string
+	line        inventory.Line
+	shipped     inventory.Decimal
+	saysShipped bool
+	returned    inventory.Decimal
+	question    []question
+}
+
+type question struct {
+	quantity  inventory.Decimal
+	condition string
+}
+
+func (l *receivedLine) adopt(item *inventory.Line) {
+	l.line.Item, l.line.ItemScheme, l.line.ItemIDs = item.Item, item.ItemScheme, item.ItemIDs
+	if l.line.Line == "" {
+		l.line.Line = item.Line
+	}
+	for k, v := range item.Attributes {
+		attribute(&l.line, k, v)
+	}
+}
+
+// received reads an RCD.
+func (r *reading) received(s *edi.Segment) *receivedLine {
+	l := &receivedLine{place: r.place("RCD")}
+	l.line.Line = s.Text(1)
+	if s.Text(2) != "" {
+		r.measure(&l.line, l.place, s.Text(2), s.Part(3, 1))
+	} else {
+		r.unit(&l.line, l.place, s.Part(3, 1))
+	}
+	if s.Text(4) != "" {
+		l.returned = r.quantity(l.place, s.Text(4))
+	}
+	for e := 6; e <= s.Len(); e += 3 {
+		if s.Text(e) != "" {
+			if l.line.UOM == "" {
+				r.unit(&l.line, l.place, s.Part(e+1, 1))
+			}
+			l.question = append(l.question, question{r.quantity(l.place, s.Text(e)), s.Text(e + 2)})
+		}
+	}
+	return l
+}
+
+// split makes lines of what was received, damaged and rejected.
+func (r *reading) split(l *receivedLine) []inventory.Line {
+	good := l.line
+	var rest []inventory.Line
+	for _, q := range l.question {
+		what, ok := conditions[q.condition]
+		if !ok {
+			what = "condition_" + q.condition
+		}
+		attribute(&good, what, q.quantity.String())
+		status, ok := apart[what]
+		if !ok {
+			continue
+		}
+		other := l.line
+		other.Attributes = nil
+		attribute(&other, "condition", q.condition)
+		other.Quantity, other.Status = q.quantity, status
+		rest = append(rest, other)
+		switch together := good.Quantity.Add(q.quantity); {
+		case !l.saysShipped:
+			r.Note(format.NotStandard, l.place, fmt.Sprintf("%s units in question (condition %s): read as beside the %s received, not among them.", q.quantity, q.condition, good.Quantity))
+		case together.Cmp(l.shipped) > 0:
+			good.Quantity = good.Quantity.Sub(q.quantity)
+		}
+	}
+	if !l.returned.IsZero() {
+		other := l.line
+		other.Attributes = nil
+		other.Quantity, other.Status = l.returned, "rejected"
+		rest = append(rest, other)
+	}
+	return append([]inventory.Line{good}, rest...)
+}
