@@ -48,6 +48,7 @@ func Check(t testing.TB, f format.Format, document []byte, source format.Source)
 	if p := (*format.Problem)(nil); err != nil && (!errors.As(err, &p) || p.Detail == "") {
 		t.Errorf("its error is no *format.Problem with a detail: %v", err)
 	}
+	want := string(Render(items, err)) // before anything below sorts in place
 	contents := map[string]inventory.Hash{}
 	for i := range items {
 		checkItem(t, document, &items[i])
@@ -59,7 +60,6 @@ func Check(t testing.TB, f format.Format, document []byte, source format.Source)
 			contents[id] = content
 		}
 	}
-	want := string(Render(items, err))
 	for name, reader := range map[string]io.Reader{
 		"again":                    bytes.NewReader(document),
 		"one byte at a time":       iotest.OneByteReader(bytes.NewReader(document)),
