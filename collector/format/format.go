@@ -108,6 +108,8 @@ const (
 	DateOnly = "date_only"
 	// OffsetDoubtful: an offset that contradicts the location's zone.
 	OffsetDoubtful = "offset_doubtful"
+	// Unmapped: a value that a mapping's table does not have; kept as sent.
+	Unmapped = "unmapped"
 	// IDRounded: an identifier above 2^53 that came as a JSON number.
 	IDRounded = "id_rounded"
 	// UnitUnknown: a unit in no declared list; kept as sent.

@@ -139,5 +139,5 @@ func sentence(s string) bool { return len(s) > 10 && utf8.ValidString(s) && s[le
 
 var codes = []string{
 	format.CheckDigit, format.ZoneAssumed, format.ZoneUnknown, format.TimeAmbiguous, format.TimeNonexistent, format.DateOnly,
-	format.OffsetDoubtful, format.IDRounded, format.UnitUnknown, format.CountMismatch, format.NotStandard,
+	format.OffsetDoubtful, format.Unmapped, format.IDRounded, format.UnitUnknown, format.CountMismatch, format.NotStandard,
 }

@@ -1,0 +1,436 @@
+package mapping
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/charmap"
+
+	"github.com/stocktrace/stocktrace/collector/format"
+	"github.com/stocktrace/stocktrace/inventory"
+)
+
+// reading says how documents are cut into records and named values.
+type reading struct {
+	as       string // csv, fixed, json, xml
+	encoding string
+	charset  encoding.Encoding // nil: UTF-8
+	each     Path              // json, xml: to the records
+
+	// Of rows.
+	separator byte
+	header    bool
+	columns   []column
+	length    int // of a fixed row, where rows have no ends of lines
+	group     []string
+
+	skipText *yaml.Node
+	skip     *expression
+}
+
+// column is a named part of a row. from and to are characters of a fixed row,
+// from 0, to exclusive.
+type column struct {
+	name     string
+	from, to int
+}
+
+// charsets by name. IBM 037 and 1047 are the EBCDIC of the Americas and of z/OS
+// Unix; latin-1 is read as Windows-1252, as browsers do: it has the euro sign
+// where latin-1 has control characters that no document means.
+var charsets = map[string]encoding.Encoding{
+	"utf-8": nil, "latin-1": charmap.Windows1252, "windows-1252": charmap.Windows1252, "iso-8859-15": charmap.ISO8859_15,
+	"windows-1250": charmap.Windows1250, "windows-1251": charmap.Windows1251, "cp437": charmap.CodePage437, "cp850": charmap.CodePage850,
+	"ebcdic": charmap.CodePage037, "ebcdic-037": charmap.CodePage037, "ebcdic-1047": charmap.CodePage1047, "ebcdic-1140": charmap.CodePage1140,
+}
+
+func (r *reading) ebcdic() bool { return strings.HasPrefix(r.encoding, "ebcdic") }
+
+// Bounds of rows and records.
+const (
+	mostRow    = 1 << 20
+	mostRecord = 16 << 20
+	mostColumn = 4096
+)
+
+func (p *parser) reading(n *yaml.Node) *reading {
+	r := &reading{encoding: "utf-8", separator: ',', header: true}
+	at := map[string]*yaml.Node{}
+	p.fields(n, "read", []string{"as", "encoding", "each", "separator", "header", "columns", "length", "group", "skip"}, func(name string, v *yaml.Node) {
+		at[name] = v
+		switch name {
+		case "as":
+			r.as = p.choice(v, "as", "csv", "fixed", "json", "xml")
+		case "encoding":
+			names := slices.Sorted(maps.Keys(charsets))
+			r.encoding = p.choice(v, "encoding", names...)
+			r.charset = charsets[r.encoding]
+		case "each":
+			r.each = p.path(v)
+			for _, s := range r.each.steps {
+				if s.kind == attribute || s.kind == parent || s.index > 0 {
+					p.wrong(v, "each names what repeats by the names down to it, like orders/order")
+					break
+				}
+			}
+		case "separator":
+			r.separator = p.separator(v)
+		case "header":
+			r.header = p.flag(v, "header")
+		case "columns":
+			r.columns = p.columns(v)
+		case "length":
+			r.length = p.number(v, "length", 1, mostRow)
+		case "group":
+			r.group = p.texts(v, "group")
+		case "skip":
+			r.skipText = v
+		}
+	})
+	p.readingFits(r, n, at)
+	return r
+}
+
+func (p *parser) separator(n *yaml.Node) byte {
+	v := p.text(n, "separator")
+	if v == "tab" || v == `\t` {
+		v = "\t"
+	}
+	if len(v) != 1 || strings.ContainsAny(v, "\"\r\n") || v[0] >= 0x80 {
+		p.wrong(n, "separator is one sign such as , ; | or tab")
+		return ','
+	}
+	return v[0]
+}
+
+// columns reads names of columns: a list of texts; of a fixed row a list of
+// {name: item, from: 1, length: 18}, or {name: item, length: 18} behind the one
+// before it.
+func (p *parser) columns(n *yaml.Node) []column {
+	if n.Kind != yaml.SequenceNode || len(n.Content) > mostColumn {
+		p.wrong(n, "columns is a list of at most %d", mostColumn)
+		return nil
+	}
+	var all []column
+	end := 0
+	for _, c := range n.Content {
+		if c.Kind == yaml.ScalarNode {
+			all = append(all, column{name: c.Value})
+			continue
+		}
+		col := column{from: end}
+		length := 0
+		p.fields(c, "a column", []string{"name", "from", "length"}, func(name string, v *yaml.Node) {
+			switch name {
+			case "name":
+				col.name = p.text(v, name)
+			case "from":
+				col.from = p.number(v, "from", 1, mostRow) - 1
+			case "length":
+				length = p.number(v, "length", 1, mostRow)
+			}
+		})
+		if length == 0 || col.name == "" {
+			p.wrong(c, "a column of a fixed row has a name and a length: {name: item, from: 1, length: 18}")
+		}
+		col.to = col.from + length
+		end = col.to
+		all = append(all, col)
+	}
+	seen := map[string]bool{}
+	for i, c := range all {
+		if seen[c.name] || c.name == "" {
+			p.wrong(n.Content[i], "column %q has no name, or is there twice", c.name)
+		}
+		seen[c.name] = true
+	}
+	return all
+}
+
+func (p *parser) readingFits(r *reading, n *yaml.Node, at map[string]*yaml.Node) {
+	only := func(what string, names ...string) {
+		for _, name := range names {
+			if v := at[name]; v != nil {
+				p.wrong(v, "%s is for %s", name, what)
+			}
+		}
+	}
+	switch r.as {
+	case "":
+		if at["as"] == nil {
+			p.wrong(n, "read says as: csv, fixed, json or xml")
+		}
+	case "json", "xml":
+		only("rows (csv, fixed)", "separator", "header", "columns", "length", "group", "encoding")
+	case "csv":
+		only("fixed rows", "length")
+		only("json and xml", "each")
+		if !r.header && len(r.columns) == 0 {
+			p.wrong(n, "without a header, columns names what is in the rows")
+		}
+		for _, c := range r.columns {
+			if c.to > 0 {
+				p.wrong(at["columns"], "columns of csv are names; only those of fixed rows have places")
+				break
+			}
+		}
+		if r.ebcdic() {
+			p.wrong(at["encoding"], "EBCDIC is read in fixed rows only")
+		}
+	case "fixed":
+		only("json and xml", "each")
+		only("csv", "separator", "header")
+		r.header = false
+		if len(r.columns) == 0 {
+			p.wrong(n, "fixed rows need columns: [{name: item, from: 1, length: 18}, …]")
+		}
+		for _, c := range r.columns {
+			if c.to == 0 {
+				p.wrong(at["columns"], "column %q of a fixed row needs its length", c.name)
+			}
+			if r.length > 0 && c.to > r.length {
+				p.wrong(at["columns"], "column %q ends at %d, behind the row's length of %d", c.name, c.to, r.length)
+			}
+		}
+	}
+	for _, name := range r.group {
+		if len(r.columns) > 0 && !slices.ContainsFunc(r.columns, func(c column) bool { return c.name == name }) {
+			p.wrong(at["group"], "group: there is no column %q", name)
+		}
+	}
+}
+
+// record is what one or several events are made of.
+type record struct {
+	node *node
+	// rows are the lines of a group of rows; nil where the record is one.
+	rows    []*node
+	raw     []byte
+	rawType string
+	place   string
+	problem *format.Problem
+	skipped bool
+}
+
+// read reads a document by the mapping.
+func (m *Mapping) read(ctx context.Context, document io.Reader, source format.Source, o *Options, yield func(Reading) error) error {
+	each := func(r record) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		return m.record(r, source, o, yield)
+	}
+	switch m.reads.as {
+	case "json":
+		return m.readJSON(document, each)
+	case "xml":
+		return m.readXML(document, each)
+	default:
+		return m.readRows(document, each)
+	}
+}
+
+// record makes the events of one record.
+func (m *Mapping) record(r record, source format.Source, o *Options, yield func(Reading) error) error {
+	reading := func() Reading {
+		return Reading{
+			Item:    format.Item{Path: r.place, Raw: r.raw, RawType: r.rawType},
+			Format:  m.reads.as,
+			Mapping: m.Stamp(),
+		}
+	}
+	fail := func(p *format.Problem) error {
+		got := reading()
+		got.Problem = p
+		return yield(got)
+	}
+	if r.problem != nil {
+		return fail(r.problem)
+	}
+	if r.skipped {
+		got := reading()
+		got.Skipped = true
+		return yield(got)
+	}
+	var all []Reading
+	for i := range m.events {
+		rules := &m.events[i]
+		ok, problem := rules.isFor(r)
+		if problem != nil {
+			return fail(problem)
+		}
+		if !ok {
+			continue
+		}
+		got := reading()
+		event, s, err := m.event(rules, r, source, o)
+		if err != nil {
+			return fail(asProblem(err, r.place))
+		}
+		got.Event, got.Notes, got.From = event, s.notes, s.from
+		all = append(all, got)
+	}
+	if len(all) == 0 {
+		return fail(&format.Problem{Path: r.place, Detail: fmt.Sprintf("No event of mapping %s is for this record. Add one, or say with skip: that such records mean nothing.", m.Name)})
+	}
+	ignored := map[string]int{}
+	for _, n := range r.all() {
+		n.ignored("", ignored)
+	}
+	all[0].Ignored = ignored
+	for _, got := range all {
+		if err := yield(got); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// isFor reports whether the event is one of the record's. Rows of one event have
+// to agree.
+func (rules *eventRules) isFor(r record) (ok bool, problem *format.Problem) {
+	if rules.when == nil {
+		return true, nil
+	}
+	for i, n := range r.all() {
+		rules.when.see("record", n)
+		holds, err := rules.when.holds(map[string]any{"record": n.plain()})
+		switch {
+		case err != nil:
+			return false, &format.Problem{Path: n.place, Detail: "when: " + err.Error() + "."}
+		case i > 0 && holds != ok:
+			return false, &format.Problem{Path: n.place, Detail: fmt.Sprintf("The condition %s is %t for this row, and %t for the first of the same event. Group by what it asks for.", rules.when.text, holds, ok)}
+		}
+		ok = holds
+	}
+	return ok, nil
+}
+
+// skips reports whether a record means nothing, by the mapping.
+func (r *reading) skips(n *node) (bool, *format.Problem) {
+	if r.skip == nil {
+		return false, nil
+	}
+	r.skip.see("record", n)
+	ok, err := r.skip.holds(map[string]any{"record": n.plain()})
+	if err != nil {
+		return false, &format.Problem{Path: n.place, Detail: "skip: " + err.Error() + "."}
+	}
+	return ok, nil
+}
+
+// all is the record's node, or its rows.
+func (r record) all() []*node {
+	if r.rows != nil {
+		return r.rows
+	}
+	return []*node{r.node}
+}
+
+func asProblem(err error, place string) *format.Problem {
+	if p, ok := err.(*format.Problem); ok { //nolint:errorlint // made by scope.apply, never wrapped
+		return p
+	}
+	return &format.Problem{Path: place, Detail: err.Error()}
+}
+
+// event applies the rules to a record.
+func (m *Mapping) event(rules *eventRules, r record, source format.Source, o *Options) (inventory.Event, *scope, error) {
+	source = m.with(source)
+	e := inventory.Event{
+		Source: source.Name, System: source.System, SystemInstance: source.Instance, Location: source.Location,
+		MappingVersion: m.Stamp(),
+	}
+	s := &scope{mapping: m, source: source, packs: o.packs, record: r.node, at: r.node, event: &e, place: r.place}
+	if o.Trace {
+		s.from = map[string]string{"mapping_version": "the mapping"}
+	}
+	for _, rule := range rules.event {
+		if err := s.apply(rule); err != nil {
+			return e, s, err
+		}
+		if err := s.agree(rule, r.rows); err != nil {
+			return e, s, err
+		}
+	}
+	if e.Type == "" {
+		e.Type = "inventory." + e.Workflow + "." + e.Step
+	}
+	if len(rules.line) == 0 {
+		e.Mappings = s.mappings
+		return e, s, nil
+	}
+	nodes := r.all()
+	if len(rules.lines.steps) > 0 {
+		nodes = nil
+		for _, n := range r.all() {
+			nodes = append(nodes, rules.lines.find(n)...)
+		}
+	}
+	e.Lines = make([]inventory.Line, len(nodes))
+	for i, n := range nodes {
+		s.at, s.line, s.index, s.about, s.place = n, &e.Lines[i], i, nil, n.place
+		for _, rule := range rules.line {
+			if err := s.apply(rule); err != nil {
+				return e, s, err
+			}
+		}
+		for _, rule := range rules.line {
+			if rule.convert != "" {
+				s.convertLine(rule.convert)
+			}
+		}
+	}
+	e.Mappings = s.mappings
+	return e, s, nil
+}
+
+// agree demands that the rows of one event say the same of it: a second value
+// would be lost.
+func (s *scope) agree(r *rule, rows []*node) error {
+	if len(r.paths) == 0 {
+		return nil
+	}
+	for _, p := range r.paths {
+		first := ""
+		for i, row := range rows {
+			n, err := one(p, row)
+			if err != nil || n == nil {
+				continue // said by the first row, or not at all
+			}
+			v := strings.TrimSpace(n.value())
+			if i == 0 {
+				first = v
+			} else if v != first {
+				return &format.Problem{Path: n.place, Detail: fmt.Sprintf("%s is %q, and %q in the first row of the same event: one event has one. Group by it, or map it in lines.", p, v, first)}
+			}
+		}
+	}
+	return nil
+}
+
+// with puts the mapping's defaults where the source says nothing, and before
+// what it says in general.
+func (m *Mapping) with(s format.Source) format.Source {
+	set := func(to *string, v string) {
+		if v != "" {
+			*to = v
+		}
+	}
+	set(&s.System, m.source.system)
+	set(&s.Instance, m.source.instance)
+	set(&s.Location, m.source.location)
+	if m.source.zone != nil {
+		s.Zone = m.source.zone
+	}
+	if zones, general := m.source.zones, s.ZoneOf; zones != nil {
+		s.ZoneOf = zoneOf(zones, general)
+	}
+	return s
+}
