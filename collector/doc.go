@@ -6,7 +6,7 @@
 //	                    ▲                                                  │
 //	                    └ stocktrace (extension): partial success, bounds  ├▶ Publisher
 //	                                                                       │
-//	POST /v1/events ──▶ EventsHandler (CloudEvents) ───────────────────────┘
+//	POST /v1/… ──▶ Handler (CloudEvents, documents, webhooks) ─────────────┘
 //
 // Both ways share one rule: OK is said after [Publisher] returned nil for every
 // event of the request, and never before. Whatever could not be stored is

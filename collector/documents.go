@@ -8,6 +8,7 @@ import (
 
 	"github.com/stocktrace/stocktrace/collector/canonical"
 	"github.com/stocktrace/stocktrace/collector/format"
+	"github.com/stocktrace/stocktrace/inventory"
 )
 
 // DocumentReader reads documents into items: a format, or mappings over all of
@@ -42,6 +43,10 @@ type Taken struct {
 	// Events were accepted, Quarantined could not be read. Events that were stored
 	// by an earlier call are not among them.
 	Events, Quarantined int
+	// Refused counts events the sender may not send; they are stored nowhere.
+	Refused int
+	// Rejected are the first of what could not be read, without their bytes.
+	Rejected []inventory.Quarantined
 	// Unreadable is set where the document, or the rest of it, could not be read.
 	Unreadable *format.Problem
 }
@@ -51,6 +56,8 @@ type Taken struct {
 const (
 	partItems = 500
 	partBytes = 2 << 20
+	// mostListed is how much of what could not be read an answer lists.
+	mostListed = 100
 )
 
 // Take reads a document and stores it part by part. The first skip items are not
@@ -80,10 +87,19 @@ func (d *Documents) Take(ctx context.Context, reader DocumentReader, document io
 			Index: t.taken.Items, Quarantined: canonical.RejectDocument(begin.kept, "application/octet-stream", from, problem, now),
 		})
 	case err != nil:
-		return t.taken, fmt.Errorf("read document: %w", err)
+		return t.taken, fmt.Errorf("%w: %w", errReading, err)
 	}
-	return t.taken, t.flush(ctx)
+	if err := t.flush(ctx); err != nil {
+		return t.taken, err
+	}
+	if t.taken.Events+t.taken.Quarantined == 0 {
+		return t.taken, t.refused // nil unless all of it was
+	}
+	return t.taken, nil
 }
+
+// errReading is a reader's own failure, about nothing it says of the document.
+var errReading = errors.New("read document")
 
 // taking is one document being taken.
 type taking struct {
@@ -92,10 +108,11 @@ type taking struct {
 	skip      int
 	stored    func(Taken) error
 
-	part   canonical.Batch
-	bytes  int
-	taken  Taken
-	failed error // of storing, told apart from what the reader says
+	part    canonical.Batch
+	bytes   int
+	taken   Taken
+	refused error // why the first event was that its sender may not send
+	failed  error // of storing, told apart from what the reader says
 }
 
 func (t *taking) item(ctx context.Context, item format.Item) error {
@@ -119,8 +136,19 @@ func (t *taking) item(ctx context.Context, item format.Item) error {
 
 func (t *taking) flush(ctx context.Context) error {
 	if len(t.part.Records)+len(t.part.Rejected) > 0 {
-		if err := t.documents.intake.take(ctx, canonical.TransportDocuments, &t.part); err != nil {
+		err := t.documents.intake.take(ctx, canonical.TransportDocuments, &t.part)
+		if n := len(t.part.Refused); n > 0 {
+			t.taken.Refused += n
+			t.taken.Events -= n
+			t.refused = &outOfScope{t.part.Refused[0]}
+		}
+		if err != nil && !errors.Is(err, errOutOfScope) {
 			return err
+		}
+		for i := 0; i < len(t.part.Rejected) && len(t.taken.Rejected) < mostListed; i++ {
+			q := t.part.Rejected[i].Quarantined
+			q.Raw = nil
+			t.taken.Rejected = append(t.taken.Rejected, q)
 		}
 		// The publisher may keep the slices.
 		t.part, t.bytes = canonical.Batch{}, 0

@@ -28,7 +28,7 @@ func TestBodiesTogetherAreBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &eventsHandler{intake: in, limit: 1 << 20, room: 1000}
+	h := &eventsHandler{&front{in, &bodies{limit: 1 << 20, room: 1000}}}
 	send := func(size int) *httptest.ResponseRecorder {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/events", strings.NewReader(strings.Repeat("x", size)))
 		r.Header.Set("Content-Type", "application/cloudevents+json")
@@ -36,14 +36,14 @@ func TestBodiesTogetherAreBounded(t *testing.T) {
 		h.ServeHTTP(w, r)
 		return w
 	}
-	h.buffered.Add(900) // another request
+	h.bodies.buffered.Add(900) // another request
 	if w := send(200); w.Code != http.StatusTooManyRequests || w.Header().Get("Retry-After") != "1" {
 		t.Errorf("%d, Retry-After %q", w.Code, w.Header().Get("Retry-After"))
 	}
 	if w := send(50); w.Code != http.StatusBadRequest {
 		t.Errorf("a body that fits: %d", w.Code)
 	}
-	if got := h.buffered.Load(); got != 900 {
+	if got := h.bodies.buffered.Load(); got != 900 {
 		t.Errorf("%d bytes are still accounted for", got-900)
 	}
 }

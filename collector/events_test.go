@@ -21,7 +21,7 @@ import (
 // exchange posts a body to an events handler over HTTP.
 func exchange(t *testing.T, o collector.Options, contentType string, body []byte, header ...string) (*http.Response, string) {
 	t.Helper()
-	h, err := collector.EventsHandler(o)
+	h, err := collector.Handler(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,7 +207,7 @@ func TestEventsRejected(t *testing.T) {
 		},
 		"too large": {
 			contentType: canonical.CloudEventBatchType, body: large,
-			code: http.StatusRequestEntityTooLarge, says: "smaller batches",
+			code: http.StatusRequestEntityTooLarge, says: "smaller ones",
 		},
 		"gzip bomb": {
 			contentType: canonical.CloudEventBatchType, body: string(gzipped(t, bytes.Repeat([]byte{' '}, 64<<20))), header: []string{"Content-Encoding", "gzip"},
@@ -308,7 +308,7 @@ func TestEventsAreRetryableWhileNothingCanBeStored(t *testing.T) {
 }
 
 func TestEventsWantsPost(t *testing.T) {
-	h, err := collector.EventsHandler(options(&memory{}))
+	h, err := collector.Handler(options(&memory{}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -323,7 +323,7 @@ func TestOptionsNeedAPublisher(t *testing.T) {
 	if _, err := collector.New(collector.Options{}); err == nil {
 		t.Error("a collector without Publisher")
 	}
-	if _, err := collector.EventsHandler(collector.Options{}); err == nil {
+	if _, err := collector.Handler(collector.Options{}); err == nil {
 		t.Error("a handler without Publisher")
 	}
 }

@@ -48,6 +48,9 @@ type guard struct {
 	// certificates says that the server demands client certificates, so that who has
 	// no token is known all the same.
 	certificates bool
+	// others answers the paths under /v1/ that are not OTLP's, so that one port with
+	// TLS takes everything.
+	others http.Handler
 }
 
 var (
@@ -56,10 +59,10 @@ var (
 	_ extensionauth.Server           = (*guard)(nil)
 )
 
-func newExtensionFactory(in *intake, certificates bool) extension.Factory {
+func newExtensionFactory(in *intake, certificates bool, others http.Handler) extension.Factory {
 	return extension.NewFactory(ExtensionType, noConfig,
 		func(context.Context, extension.Settings, component.Config) (extension.Extension, error) {
-			return &guard{intake: in, certificates: certificates}, nil
+			return &guard{intake: in, certificates: certificates, others: others}, nil
 		}, component.StabilityLevelStable)
 }
 
@@ -211,7 +214,14 @@ func (g *guard) GetHTTPHandler(context.Context) (extensionmiddleware.WrapHTTPHan
 	}, nil
 }
 
+// otlpPaths are what the upstream receiver answers.
+var otlpPaths = map[string]bool{"/v1/traces": true, "/v1/logs": true, "/v1/metrics": true, "/v1development/profiles": true}
+
 func (g *guard) serveHTTP(w http.ResponseWriter, r *http.Request, next http.Handler) {
+	if !otlpPaths[r.URL.Path] {
+		g.others.ServeHTTP(w, r)
+		return
+	}
 	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	// Authentication did not see the certificate, so it is asked again.
 	who, err := g.intake.identify(r.Header.Get("Authorization"), r.TLS)

@@ -49,6 +49,13 @@ type Options struct {
 	AuthToken string
 	// Gate says who may send what, and how much; whoever opened it runs its Watch.
 	Gate *access.Gate
+	// Documents finds what reads a document; see [DocumentFinder]. Where it is nil
+	// documents and webhooks are not taken.
+	Documents DocumentFinder
+	// Vendors are whose webhooks are taken, by the name in their path.
+	Vendors map[string]Vendor
+	// ZoneOf returns the declared zone of a location, nil where it has none.
+	ZoneOf func(location string) *time.Location
 	// TLS, where its files are named, is how the OTLP ports are served.
 	TLS TLS
 	// MaxRequestBytes bounds one request, as received and after decompression.

@@ -167,3 +167,7 @@ func (r *rates) spend(now time.Time, amounts ...int) {
 		}
 	}
 }
+
+// Undeclared is a source of that name that nothing is declared for: it speaks as
+// its name.
+func Undeclared(name string) *Source { return newSource(Declaration{Name: name}, nil) }

@@ -173,9 +173,9 @@ func RejectCloudEventBatch(raw []byte, err error, receivedAt time.Time) inventor
 }
 
 // RejectBody returns the entry for a body that is not compressed as it claims.
-func RejectBody(raw []byte, encoding string, err error, receivedAt time.Time) inventory.Quarantined {
+func RejectBody(raw []byte, transport, encoding string, err error, receivedAt time.Time) inventory.Quarantined {
 	why := &Error{Unreadable, "", "is not " + encoding + ": " + err.Error()}
-	return quarantined(TransportCloudEvents, "application/"+encoding, "", raw, why, receivedAt)
+	return quarantined(transport, "application/"+encoding, "", raw, why, receivedAt)
 }
 
 // IsBinary reports whether a request carries a CloudEvent in binary mode: its

@@ -67,7 +67,7 @@ func (a *App) routes() (http.Handler, error) {
 		if err != nil {
 			return nil, err
 		}
-		mux.Handle("POST /v1/events", events)
+		mux.Handle("/v1/", events)
 	}
 	if a.settings.Has(RoleWeb) {
 		pages, err := a.pagesServer()
