@@ -37,6 +37,8 @@ type endpoint struct {
 	listed  bool
 	sheet   bool             // one answer that can be had as CSV
 	raw     http.HandlerFunc // answers with bytes instead
+	deed    deedFunc         // does something: POST
+	body    []string         // fields of the deed it takes besides by and id
 }
 
 // parameter is one a question takes.
@@ -70,12 +72,14 @@ func (s *Server) endpoints() []endpoint {
 		{name: "mapping_version", doc: "Mapping version in force."},
 		{name: "group", doc: "Members of this group only."},
 		{name: "correlation_id", doc: "Of this lifecycle only."},
+		{name: "assignee", doc: "Who it was assigned to."},
 	}, place...)
 	since := []parameter{
 		{name: "from", kind: "date-time", doc: "From this instant on."},
 		{name: "to", kind: "date-time", doc: "Before this instant."},
 	}
-	return []endpoint{
+	deeds := s.deeds(findings)
+	return append([]endpoint{
 		{
 			path: "/lifecycles", name: "listLifecycles", summary: "Lifecycles, newest start first.",
 			params: with(append(append([]parameter{
@@ -159,7 +163,61 @@ func (s *Server) endpoints() []endpoint {
 			path: "/status", name: "getStatus", summary: "How far everything received has been judged, and how our own pipeline does.",
 			answer: s.apiStatus, item: statusJSON{},
 		},
+		{
+			path: "/actions", name: "listActions", summary: "What people did, newest first.",
+			params: with([]parameter{
+				{name: "correlation_id", doc: "About this lifecycle, whatever it was called then."},
+				{name: "finding", doc: "About this finding."},
+				{name: "verb", several: true, values: stringsOf(inventory.Verbs)},
+				{name: "by", doc: "Who did it."},
+				{name: "batch", doc: "Of one request through a filter."},
+			}...),
+			answer: s.apiActions, item: actionJSON{}, listed: true,
+		},
+	}, deeds...)
+}
+
+// deeds are what the API does: each is a fact that is never taken away.
+func (s *Server) deeds(filters []parameter) []endpoint {
+	var all []endpoint
+	filters = append([]parameter{
+		{name: "preview", values: []string{"1"}, doc: "Only count."},
+	}, filters...)
+	for _, verb := range inventory.Verbs {
+		if !verb.OfFinding() {
+			continue
+		}
+		body := []string{"ticket", "note"}
+		switch verb {
+		case inventory.Assign:
+			body = append(body, "assignee")
+		case inventory.Resolve:
+			body = append(body, "resolution")
+		default: // nothing else
+		}
+		all = append(all, endpoint{
+			path: "/findings/{id}/" + string(verb), name: string(verb) + "Finding", summary: sentenceCase(string(verb)) + " a finding.",
+			params: []parameter{{name: "id", inPath: true, doc: "The finding's id."}}, deed: s.apiAct(verb), body: body, item: doneJSON{},
+		}, endpoint{
+			path: "/findings/" + string(verb), name: string(verb) + "Findings", summary: sentenceCase(string(verb)) + " what a filter selects, at most 5,000 findings.",
+			params: filters, deed: s.apiActAll(verb), body: append([]string{"expect"}, body...), item: doneJSON{},
+		})
 	}
+	id := []parameter{{name: "id", inPath: true, doc: "correlation_id, or any key; percent-encoded as one segment."}}
+	return append(all,
+		endpoint{
+			path: "/lifecycles/{id}/merge", name: "mergeLifecycles", summary: "Have two lifecycles be one.",
+			params: id, deed: s.apiMerge, body: []string{"with", "note"}, item: doneJSON{},
+		},
+		endpoint{
+			path: "/lifecycles/{id}/split", name: "splitLifecycle", summary: "Make some of a lifecycle's records a transaction of their own.",
+			params: id, deed: s.apiSplit, body: []string{"records", "note"}, item: doneJSON{},
+		},
+		endpoint{
+			path: "/actions/{id}/undo", name: "undoAction", summary: "Take a merge or a split back.",
+			params: []parameter{{name: "id", inPath: true, doc: "The action's id; percent-encoded as one segment."}}, deed: s.apiUndo, body: []string{"note"}, item: doneJSON{},
+		},
+	)
 }
 
 func (s *Server) routeAPI(mux *http.ServeMux) {
@@ -170,11 +228,14 @@ func (s *Server) routeAPI(mux *http.ServeMux) {
 		_, _ = w.Write(document)
 	})
 	for _, e := range all {
-		handler := e.raw
-		if handler == nil {
+		method, handler := "GET ", e.raw
+		switch {
+		case e.deed != nil:
+			method, handler = "POST ", s.acts(e.deed)
+		case handler == nil:
 			handler = s.answer(e.answer)
 		}
-		mux.HandleFunc("GET /api/v1"+e.path, handler)
+		mux.HandleFunc(method+"/api/v1"+e.path, handler)
 	}
 }
 
@@ -442,7 +503,7 @@ func findingQuery(values url.Values) (q FindingQuery, err error) {
 		Cause: values.Get("cause"), Severity: values.Get("severity"), Owner: values.Get("owner"),
 		System: values.Get("system"), Step: values.Get("step"), Location: values.Get("location"),
 		Region: values.Get("region"), MappingVersion: values.Get("mapping_version"), Group: values.Get("group"),
-		LifecycleID: values.Get("correlation_id"),
+		LifecycleID: values.Get("correlation_id"), Assignee: values.Get("assignee"),
 	}
 	if q.Kinds, err = several[inventory.Kind](values, "kind", nil); err != nil {
 		return q, err

@@ -85,9 +85,14 @@ func RequireToken(token string, next http.Handler) http.Handler {
 	})
 }
 
+// mayLook reports whether who asks may see anything.
+func (s *Server) mayLook(r *http.Request) bool {
+	return s.sessions.allows(r) || s.ViewToken != "" && s.viewers.allows(r)
+}
+
 func (s *Server) authenticate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.sessions.allows(r) {
+		if s.mayLook(r) {
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -111,7 +116,7 @@ func (s *Server) authenticate(next http.Handler) http.Handler {
 }
 
 func (s *Server) loginPage(w http.ResponseWriter, r *http.Request) {
-	if s.sessions.allows(r) {
+	if s.mayLook(r) {
 		http.Redirect(w, r, ownPath(r.FormValue("to")), http.StatusFound)
 		return
 	}
@@ -128,15 +133,20 @@ func (s *Server) renderLogin(w http.ResponseWriter, r *http.Request, status int,
 
 func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
-	if s.sessions.token != "" && !s.sessions.isToken(strings.TrimSpace(r.PostFormValue("token"))) {
+	given := strings.TrimSpace(r.PostFormValue("token"))
+	who := &s.sessions
+	if s.ViewToken != "" && s.viewers.isToken(given) {
+		who = &s.viewers
+	}
+	if who.token != "" && !who.isToken(given) {
 		s.renderLogin(w, r, http.StatusUnauthorized, "That is not the token. It is the value of --auth-token or STOCKTRACE_AUTH_TOKEN of this server.")
 		return
 	}
-	if s.sessions.token != "" {
+	if who.token != "" {
 		until := time.Now().Add(sessionLife)
 		http.SetCookie(w, &http.Cookie{
-			Name: sessionCookie, Value: s.sessions.issue(until), Path: "/", Expires: until,
-			HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: s.sessions.secure,
+			Name: sessionCookie, Value: who.issue(until), Path: "/", Expires: until,
+			HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: who.secure,
 		})
 	}
 	http.Redirect(w, r, ownPath(r.PostFormValue("to")), http.StatusSeeOther)

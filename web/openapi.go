@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"regexp"
 	"strings"
+
+	"github.com/stocktrace/stocktrace/inventory"
 )
 
 const schemaPath = "#/components/schemas/"
@@ -50,9 +52,16 @@ func describe(all []endpoint, version string) []byte {
 			responses["307"] = object{"description": "It is under another id, in Location."}
 			responses["404"] = problems
 		}
-		paths["/api/v1"+wildcard.ReplaceAllString(e.path, "{$1}")] = object{"get": object{
-			"operationId": e.name, "summary": e.summary, "parameters": params, "responses": responses,
-		}}
+		operation := object{"operationId": e.name, "summary": e.summary, "parameters": params, "responses": responses}
+		method := "get"
+		if e.deed != nil {
+			method = "post"
+			operation["requestBody"] = object{"required": true, "content": object{"application/json": object{"schema": bodyOf(e.body)}}}
+			for _, status := range []string{"403", "404", "409", "415", "422"} {
+				responses[status] = problems
+			}
+		}
+		paths["/api/v1"+wildcard.ReplaceAllString(e.path, "{$1}")] = object{method: operation}
 	}
 	document, err := json.MarshalIndent(object{
 		"openapi": "3.1.0",
@@ -72,6 +81,26 @@ func describe(all []endpoint, version string) []byte {
 		panic("web: describe the API: " + err.Error())
 	}
 	return append(document, '\n')
+}
+
+// bodyOf describes what a request to act says.
+func bodyOf(fields []string) object {
+	what := map[string]object{
+		"by":         {"type": "string", "description": "Who does it."},
+		"id":         {"type": "string", "description": "Names the request: asking again under it does nothing twice."},
+		"ticket":     {"type": "string"},
+		"note":       {"type": "string"},
+		"assignee":   {"type": "string", "description": "Whose it is; empty takes it back."},
+		"resolution": {"type": "string", "enum": stringsOf(inventory.ByHand)},
+		"expect":     {"type": "integer", "description": "How many the filter is thought to select; another number is refused (409)."},
+		"with":       {"type": "string", "description": "The other lifecycle: its id or any key."},
+		"records":    {"type": "array", "items": object{"type": "string"}, "description": "Record ids."},
+	}
+	properties := object{}
+	for _, name := range append([]string{"by", "id"}, fields...) {
+		properties[name] = what[name]
+	}
+	return object{"type": "object", "required": []string{"by"}, "properties": properties}
 }
 
 func (p *parameter) describe() object {

@@ -78,6 +78,7 @@ func serve(t testing.TB, change ...func(*web.Options)) *site {
 			l, ok := webtest.Locations[id]
 			return l, ok
 		},
+		Record:    s.memory.Record,
 		Live:      func(context.Context) <-chan struct{} { return s.news },
 		Workflows: []*inventory.Workflow{webtest.Sale()},
 		Zone:      webtest.Locations["0123"].Zone,

@@ -43,6 +43,9 @@ type Options struct {
 	// Throttle is the least time between two updates of an open page; 2 s where
 	// it is zero.
 	Throttle time.Duration
+	// Record puts records of what people do into the log; they are on disk when it
+	// returns nil. Nil: nobody can do anything here.
+	Record func(ctx context.Context, records []inventory.Record) error
 	// Location returns a declared location; nil means none are declared.
 	Location func(id string) (inventory.Location, bool)
 	// Workflows give the system flow its shape.
@@ -54,9 +57,11 @@ type Options struct {
 	PublicURL string
 	// Token, where set, is asked of every caller: as a bearer token, or on the
 	// login page.
-	Token   string
-	Version string
-	Log     *slog.Logger
+	Token string
+	// ViewToken, where set, lets who gives it look, and not act.
+	ViewToken string
+	Version   string
+	Log       *slog.Logger
 }
 
 // Server serves the pages and the API. It implements [http.Handler].
@@ -65,6 +70,7 @@ type Server struct {
 	handler  http.Handler
 	assets   *static.Server
 	sessions sessions
+	viewers  sessions
 	shared   *shared
 
 	// stopped is closed by Close: live connections end.
@@ -112,6 +118,7 @@ func New(o Options) (*Server, error) {
 	o.PublicURL = strings.TrimRight(o.PublicURL, "/")
 	s := &Server{Options: o, assets: assets, shared: newShared(o.Throttle), stopped: make(chan struct{})}
 	s.sessions = newSessions(o.Token, strings.HasPrefix(o.PublicURL, "https://"))
+	s.viewers = newSessions(o.ViewToken, s.sessions.secure)
 
 	inner := http.NewServeMux()
 	inner.HandleFunc("GET /{$}", s.page(s.tower))
@@ -292,7 +299,10 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 // explain says what an error means to the person who asked.
 func explain(err error) problem {
 	var bad *badQuery
+	var no *refusal
 	switch {
+	case errors.As(err, &no):
+		return problem{Status: no.status, Title: http.StatusText(no.status), Detail: no.why}
 	case errors.As(err, &bad):
 		return problem{Status: http.StatusBadRequest, Title: "That address cannot be read", Detail: bad.Error(), Parameter: bad.parameter}
 	case errors.Is(err, ErrNotFound):

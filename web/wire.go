@@ -287,7 +287,8 @@ func findingOf(f *inventory.Finding, n int) findingJSON {
 		CorrelationID: f.LifecycleID, Group: f.Group, Count: n, Step: stepOnly(f.System, f.Step), System: f.System,
 		Location: f.Location, Region: f.Region, Owner: f.Owner, Runbook: f.Runbook,
 		FirstOccurredAt: stamp(f.FirstOccurredAt), OpenedAt: stamp(f.OpenedAt), ClosedAt: stamp(f.ClosedAt),
-		ClosedBy: f.ClosedBy, Resolution: string(f.Resolution),
+		ClosedBy: f.ClosedBy, Resolution: string(f.Resolution), ResolutionNote: f.ResolutionNote,
+		AcknowledgedBy: f.AcknowledgedBy, AcknowledgedAt: stamp(f.AcknowledgedAt), Assignee: f.Assignee, Ticket: f.Ticket,
 		Units: quantitiesOf(f.Units), Values: amountsOf(f.Values), Evidence: orNone(f.Evidence),
 		MappingVersion: f.MappingVersion, ErrorCode: f.ErrorCode, Field: f.Field, Value: f.Value,
 		Title: f.Title, Sentence: f.Sentence, Action: f.Action,
@@ -297,6 +298,7 @@ func findingOf(f *inventory.Finding, n int) findingJSON {
 var findingColumns = []string{
 	"id", "kind", "cause", "state", "severity", "correlation_id", "group", "count", "step", "system", "location", "region",
 	"owner", "first_occurred_at", "opened_at", "closed_at", "resolution", "units", "values", "mapping_version", "title", "sentence",
+	"acknowledged_by", "acknowledged_at", "assignee", "ticket", "resolution_note",
 }
 
 func (f *findingJSON) row() []string {
@@ -304,6 +306,7 @@ func (f *findingJSON) row() []string {
 		f.ID, f.Kind, f.Cause, f.State, f.Severity, f.CorrelationID, f.Group, strconv.Itoa(f.Count), f.Step, f.System, f.Location, f.Region,
 		f.Owner, f.FirstOccurredAt.String(), f.OpenedAt.String(), f.ClosedAt.String(), f.Resolution,
 		cellOfUnits(f.Units), cellOfValues(f.Values), f.MappingVersion, f.Title, f.Sentence,
+		f.AcknowledgedBy, f.AcknowledgedAt.String(), f.Assignee, f.Ticket, f.ResolutionNote,
 	}
 }
 
@@ -325,6 +328,7 @@ type groupJSON struct {
 	Runbook        string         `json:"runbook"`
 	Count          int            `json:"count"`
 	Open           int            `json:"open"`
+	Acknowledged   int            `json:"acknowledged"`
 	Locations      int            `json:"locations"`
 	Regions        []string       `json:"regions"`
 	Units          []quantityJSON `json:"units"`
@@ -339,7 +343,7 @@ func groupOf(g *Group) groupJSON {
 	return groupJSON{
 		ID: g.ID, Kind: string(g.Kind), Cause: string(g.Cause), Severity: string(g.Severity), Title: g.Title,
 		Sentence: g.Sentence, Action: g.Action, System: g.System, Step: stepOnly(g.System, g.Step), ErrorCode: g.ErrorCode, Field: g.Field,
-		Value: g.Value, MappingVersion: g.MappingVersion, Owner: g.Owner, Runbook: g.Runbook, Count: g.Count, Open: g.Open,
+		Value: g.Value, MappingVersion: g.MappingVersion, Owner: g.Owner, Runbook: g.Runbook, Count: g.Count, Open: g.Open, Acknowledged: g.Acknowledged,
 		Locations: g.Locations, Regions: orNone(g.Regions), Units: quantitiesOf(g.Units), Values: amountsOf(g.Values),
 		FirstOccurred: stamp(g.FirstOccurredAt), FirstOpened: stamp(g.FirstOpenedAt), LastOpened: stamp(g.LastOpenedAt),
 		LastClosed: stamp(g.LastClosedAt),
@@ -348,14 +352,14 @@ func groupOf(g *Group) groupJSON {
 
 var groupColumns = []string{
 	"id", "kind", "cause", "severity", "title", "system", "step", "error_code", "value", "owner", "count", "open",
-	"locations", "regions", "units", "values", "first_opened_at", "last_opened_at",
+	"locations", "regions", "units", "values", "first_opened_at", "last_opened_at", "acknowledged",
 }
 
 func (g *groupJSON) row() []string {
 	return []string{
 		g.ID, g.Kind, g.Cause, g.Severity, g.Title, g.System, g.Step, g.ErrorCode, g.Value, g.Owner,
 		strconv.Itoa(g.Count), strconv.Itoa(g.Open), strconv.Itoa(g.Locations), strings.Join(g.Regions, "; "),
-		cellOfUnits(g.Units), cellOfValues(g.Values), g.FirstOpened.String(), g.LastOpened.String(),
+		cellOfUnits(g.Units), cellOfValues(g.Values), g.FirstOpened.String(), g.LastOpened.String(), strconv.Itoa(g.Acknowledged),
 	}
 }
 

@@ -28,7 +28,7 @@ func OpenData(ctx context.Context, o Options) (_ http.Handler, closeData func() 
 	}()
 	// Who can open the directory needs no token.
 	s := withLeftRules(a.settings)
-	s.AuthToken = ""
+	s.AuthToken, s.ViewToken = "", ""
 	a.settings = s
 	if a.rules, err = loadRules(s); err != nil {
 		return nil, nil, err

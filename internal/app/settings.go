@@ -56,6 +56,8 @@ type Settings struct {
 	TLSCert   string // files of the OTLP ports; empty: no TLS
 	TLSKey    string
 	ClientCA  string
+	// ViewToken lets who gives it look, and not act.
+	ViewToken string
 	PublicURL string // without trailing slash; what links in messages start with
 
 	SlackToken   string
@@ -223,6 +225,11 @@ var settings = []Setting{
 		Name: "auth-token", Placeholder: "TOKEN", Group: GroupListen, Secret: true,
 		Usage: "who may send and read; needed for an address that other machines can reach",
 		set:   text(func(s *Settings) *string { return &s.AuthToken }),
+	},
+	{
+		Name: "view-token", Placeholder: "TOKEN", Group: GroupListen, Secret: true,
+		Usage: "who may look at pages and API and do nothing there; needs --auth-token",
+		set:   text(func(s *Settings) *string { return &s.ViewToken }),
 	},
 	{
 		Name: "sources", Kind: Path, Placeholder: "FILE", Group: GroupListen,
@@ -613,6 +620,9 @@ func (s *Settings) Validate() error {
 					s.where(l.setting), l.address))
 			}
 		}
+	}
+	if s.ViewToken != "" && (s.AuthToken == "" || s.ViewToken == s.AuthToken) {
+		errs = append(errs, fmt.Errorf("%s: set an --auth-token too, another one: who has it may act", s.where("view-token")))
 	}
 	if len(s.Roles) < len(Roles) {
 		if s.NATSURL == "" {

@@ -402,6 +402,50 @@ func (m *Memory) Actions(_ context.Context, q web.ActionQuery) ([]web.Action, er
 	return list[:min(q.Page.Limit, len(list))], nil
 }
 
+// Record does at once what people do: it stands for log and engine. Merges and
+// splits are only put on the trail.
+func (m *Memory) Record(_ context.Context, records []inventory.Record) error {
+	done, err := m.open()
+	if err != nil {
+		return err
+	}
+	defer done()
+	for _, r := range records {
+		a := r.Event.Action
+		if slices.ContainsFunc(m.ActionList, func(b web.Action) bool { return a.ID == b.ID }) {
+			continue
+		}
+		m.ActionList = append(m.ActionList, web.Action{Action: *a, At: r.ReceivedAt})
+		for i := range m.LifecycleList {
+			l := &m.LifecycleList[i]
+			for j := range l.Findings {
+				if f := &l.Findings[j]; f.ID == a.Finding {
+					heed(f, &r)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func heed(f *inventory.Finding, r *inventory.Record) {
+	a := r.Event.Action
+	f.Ticket = cmp.Or(a.Ticket, f.Ticket)
+	switch a.Verb {
+	case inventory.Acknowledge:
+		f.AcknowledgedBy, f.AcknowledgedAt = a.By, r.ReceivedAt
+	case inventory.Assign:
+		f.Assignee = a.Assignee
+	case inventory.Resolve:
+		f.State, f.ClosedAt, f.ClosedBy = inventory.FindingClosed, r.ReceivedAt, r.ID
+		f.Resolution, f.ResolutionNote = a.Resolution, a.Note
+	case inventory.Reopen:
+		f.State, f.ClosedAt, f.ClosedBy, f.Resolution, f.ResolutionNote = inventory.FindingOpen, time.Time{}, "", "", ""
+		f.AcknowledgedBy, f.AcknowledgedAt = "", time.Time{}
+	default: // about lifecycles
+	}
+}
+
 // StoreDays implements [web.Reader].
 func (m *Memory) StoreDays(_ context.Context, q web.StoreDayQuery) ([]web.StoreDay, error) {
 	done, err := m.open()
