@@ -12,6 +12,8 @@ import (
 	"cel.dev/cel-go/cel"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/stocktrace/stocktrace/collector/format"
+	"github.com/stocktrace/stocktrace/collector/format/flat"
 	"github.com/stocktrace/stocktrace/collector/format/formats"
 	"github.com/stocktrace/stocktrace/collector/units"
 	"github.com/stocktrace/stocktrace/inventory"
@@ -29,7 +31,8 @@ type Mapping struct {
 	match   match
 	source  defaults
 	numbers numbers
-	reads   *reading // nil: a format reads, and the mapping corrects
+	reads   *reading      // nil: a format reads, and the mapping corrects
+	layouts format.Format // reads flat files of layouts of one's own; nil without
 	events  []eventRules
 	correct []correction
 	tables  map[string]*table
@@ -128,7 +131,7 @@ func (p *parser) mapping(raw []byte) *Mapping {
 	}
 	at := map[string]*yaml.Node{}
 	p.fields(root, "a mapping", []string{
-		"mapping", "version", "match", "source", "read", "numbers", "tables", "lines", "fields", "events", "correct",
+		"mapping", "version", "match", "source", "read", "numbers", "tables", "lines", "fields", "events", "correct", "layouts",
 	}, func(name string, v *yaml.Node) { at[name] = v })
 
 	m.Name, m.Version = p.word(at["mapping"], root, "mapping", "its name"), p.word(at["version"], root, "version", "a text that grows with every change")
@@ -152,8 +155,36 @@ func (p *parser) mapping(raw []byte) *Mapping {
 	if n := at["read"]; n != nil {
 		m.reads = p.reading(n)
 	}
+	if n := at["layouts"]; n != nil {
+		p.layouts(m, n)
+	}
 	p.rules(m, root, at)
 	return m
+}
+
+// layouts reads a file of layouts for package flat, which reads what has records
+// of several types: heads, lines, trailers.
+func (p *parser) layouts(m *Mapping, n *yaml.Node) {
+	if m.reads != nil {
+		p.wrong(n, "layouts and read are two ways to read a document: keep one")
+		return
+	}
+	name := p.text(n, "layouts")
+	if !filepath.IsAbs(name) {
+		name = filepath.Join(filepath.Dir(p.file), name)
+	}
+	m.files = append(m.files, name)
+	text, err := os.ReadFile(name)
+	if err != nil {
+		p.wrong(n, "layouts: %s", err)
+		return
+	}
+	all, err := flat.ParseLayouts(name, text)
+	if err != nil {
+		p.errs = append(p.errs, err)
+		return
+	}
+	m.layouts = flat.Format{Layouts: all}
 }
 
 // word reads a name or version: it stands in URLs and queries.
@@ -252,7 +283,7 @@ func (p *parser) rules(m *Mapping, root *yaml.Node, at map[string]*yaml.Node) {
 	case m.reads != nil && (at["fields"] == nil) == (at["events"] == nil):
 		p.wrong(root, "a mapping that reads has fields: for one event a record, or events: for several kinds of them")
 		return
-	case m.reads == nil && at["correct"] == nil && m.source.system == "" && m.source.location == "" && m.source.zone == nil && m.source.zones == nil && m.source.instance == "":
+	case m.reads == nil && m.layouts == nil && at["correct"] == nil && m.source.system == "" && m.source.location == "" && m.source.zone == nil && m.source.zones == nil && m.source.instance == "":
 		p.wrong(root, "the mapping does nothing: give it read: with fields:, correct:, or source:")
 		return
 	}

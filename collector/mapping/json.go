@@ -12,7 +12,7 @@ import (
 // readJSON reads the records of a JSON document one after the other. What
 // surrounds them is kept as far as it stands before them.
 func (m *Mapping) readJSON(document io.Reader, each func(record) error) error {
-	w := &jsonWalk{mapping: m, cursor: jsonread.New(document, jsonread.Limits{}), each: each}
+	w := &jsonWalk{around: around{mapping: m}, cursor: jsonread.New(document, jsonread.Limits{}), each: each}
 	if err := w.value(&node{}, m.reads.each.steps); err != nil {
 		return err
 	}
@@ -23,11 +23,16 @@ func (m *Mapping) readJSON(document io.Reader, each func(record) error) error {
 }
 
 type jsonWalk struct {
+	around
+	cursor *jsonread.Cursor
+	each   func(record) error
+}
+
+// around is what is known of what surrounds the records of a document.
+type around struct {
 	mapping *Mapping
-	cursor  *jsonread.Cursor
-	each    func(record) error
-	count   int
-	late    []*node // of what surrounds records, and came behind the first
+	count   int     // records so far
+	late    []*node // what came behind the first of them there
 }
 
 // mostAround bounds what of one value around the records is kept.
@@ -64,7 +69,7 @@ func (w *jsonWalk) value(around *node, steps []step) error {
 			return nil
 		}
 		n := fromJSON(around, name, v)
-		if w.count > 0 {
+		if around.records > 0 {
 			w.late = append(w.late, n)
 		}
 		return nil
@@ -76,9 +81,17 @@ func (w *jsonWalk) value(around *node, steps []step) error {
 	return err
 }
 
+// counted notes a record within what surrounds it.
+func (w *around) counted(in *node) {
+	w.count++
+	for ; in != nil; in = in.parent {
+		in.records++
+	}
+}
+
 // unseen complains of what fields ask for and what stands behind the records: an
 // event that was made without it would be another one.
-func (w *jsonWalk) unseen(around *node) error {
+func (w *around) unseen(around *node) error {
 	if len(w.late) == 0 {
 		return nil
 	}
@@ -121,7 +134,7 @@ func (w *jsonWalk) record(around *node) error {
 	if w.cursor.Broken() != nil {
 		return err
 	}
-	w.count++
+	w.counted(around)
 	r := record{raw: v.Raw(), rawType: "application/json", place: w.cursor.Path()}
 	if r.place == "" {
 		r.place = "/"

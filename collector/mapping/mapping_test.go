@@ -400,3 +400,85 @@ func TestContractAcceptsWhatMappingsMake(t *testing.T) {
 		t.Errorf("%v %v", record, err)
 	}
 }
+
+func TestXMLBecomesEvents(t *testing.T) {
+	set := mustParse(t, `
+mapping: xml
+version: "1"
+match: {document: "*.xml"}
+source: {system: wms, location: "1"}
+read: {as: xml, each: Moves/Group/Move}
+lines: Item
+fields:
+  id: "@no"
+  workflow: {value: transfer}
+  step: {value: shipped}
+  time: /Moves/Head/At
+  operator: ../@by
+  location: ../Store
+  keys.transfer: "@no"
+  lines.item: Sku
+  lines.quantity: {path: Qty, cel: 'line["@sign"] == "-" ? neg(value) : value'}
+  lines.measure: {value: delta}
+`, Options{})
+	document := `<?xml version="1.0" encoding="ISO-8859-1"?><m:Moves xmlns:m="urn:m"><Head><At>2026-11-23T10:00:00Z</At></Head>
+<Group by="ann"><Store>0123</Store>
+  <Move no="1"><Item sign="-"><Sku>a&amp;b</Sku><Qty>2</Qty><Note>x</Note></Item><Item sign=""><Sku>K` + "\xe4" + `se</Sku><Qty>3</Qty></Item></Move>
+</Group><Group by="bob"><Store>0124</Store><Move no="2"/><Move no="3"><Item sign="?"><Qty>x</Qty></Item></Move></Group></m:Moves>`
+	all, err := items(t, set, document, format.Source{Document: "a.xml"})
+	if err != nil || len(all) != 3 {
+		t.Fatalf("%v %v", all, err)
+	}
+	e := all[0].Event
+	if e.Operator != "ann" || e.Location != "0123" || e.Lines[0].Item != "a&b" || e.Lines[0].Quantity.String() != "-2" || e.Lines[1].Item != "Käse" || all[1].Event.Location != "0124" ||
+		all[0].Path != "/Moves/Group[1]/Move[1]" && all[0].Path != "/Moves/Group[1]/Move" {
+		t.Errorf("%s %+v", all[0].Path, e)
+	}
+	if fmt.Sprint(all[0].Ignored) != "map[Item/Note:1]" {
+		t.Errorf("ignored %v", all[0].Ignored)
+	}
+	if all[2].Problem == nil || !strings.Contains(all[2].Problem.Error(), `lines[0].quantity: "x" is no number`) {
+		t.Errorf("%+v", all[2])
+	}
+	formattest.Check(t, asFormat{set}, []byte(document), format.Source{Name: "/x", Document: "a.xml"})
+	late := `<Moves><Group><Move no="1"/><Store>5</Store></Group><Group/></Moves>`
+	if _, err = items(t, set, late, format.Source{Document: "a.xml"}); err == nil || !strings.Contains(err.Error(), "stands behind the records") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestCorrectionsOfWhatFormatsGive(t *testing.T) {
+	set := mustParse(t, `
+mapping: tills
+version: "3"
+match: {source: "/pos/*", format: poslog}
+source: {instance: eu}
+tables:
+  stores: {values: {"0100": "0123"}}
+correct:
+  - set:
+      location: {table: stores}
+      keys.till: {cel: 'event.location + "-" + event.register'}
+  - when: event.workflow == "sale" && event.lines.exists(l, l.item == "4006381333931")
+    set:
+      operator: {value: x, if: 'event.operator == ""'}
+      lines.uom: {default: EA}
+      lines.quantity: {cel: 'line.activity == "sale" ? value : value'}
+`, Options{Trace: true})
+	document := formattest.Sample(t, "arts-poslog/ncr_acs_v2.1_small.xml")
+	n := 0
+	err := set.Follow(t.Context(), strings.NewReader(string(document)), format.Source{Name: "/pos/1"}, func(r Reading) error {
+		if r.Problem != nil {
+			t.Errorf("%s", r.Problem)
+			return nil
+		}
+		n++
+		if r.Event.MappingVersion != "tills@3" || r.Mapping != "tills@3" || r.Event.SystemInstance != "eu" || r.Event.KeyValue("till") != r.Event.Location+"-"+r.Event.Register {
+			t.Errorf("%+v", r.Event)
+		}
+		return nil
+	})
+	if err != nil || n == 0 {
+		t.Errorf("%d events, %v", n, err)
+	}
+}

@@ -20,6 +20,7 @@ type node struct {
 	children   []*node
 	place      string // in the document, in its own terms
 	asked      bool
+	records    int // of what surrounds records: how many it held so far
 }
 
 func (n *node) add(c *node) *node {

@@ -54,8 +54,8 @@ type Reading struct {
 	Skipped bool
 }
 
-// Load reads the mapping file, or every .yaml file of the folder, at path; no
-// path is an empty set. Its error lists everything that is wrong, with file and
+// Load reads the mapping file, or every .yaml file of the folder that is no
+// .layout.yaml, at path; no path is an empty set. Its error lists everything that is wrong, with file and
 // line.
 func Load(path string, o Options) (*Set, error) {
 	o.packs = units.Declare(o.Packs)
@@ -102,6 +102,7 @@ func filesOf(at string) ([]string, error) {
 		return []string{at}, nil
 	}
 	files, err := filepath.Glob(filepath.Join(at, "*.yaml"))
+	files = slices.DeleteFunc(files, func(f string) bool { return strings.HasSuffix(f, ".layout.yaml") })
 	slices.Sort(files)
 	return files, err
 }
@@ -184,6 +185,12 @@ func (s *Set) choose(head []byte, source format.Source) (*Mapping, format.Format
 		}
 		if m.reads != nil {
 			return m, nil, nil
+		}
+		if m.layouts != nil {
+			if m.layouts.Detect(head, source) {
+				return m, m.layouts, nil
+			}
+			return m, nil, &format.Problem{Detail: fmt.Sprintf("The document is of none of the layouts that mapping %s names.", m.Name)}
 		}
 		// A mapping that names one format knows better than the document's first
 		// bytes.

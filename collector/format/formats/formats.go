@@ -7,6 +7,9 @@ import (
 	"strings"
 
 	"github.com/stocktrace/stocktrace/collector/format"
+	"github.com/stocktrace/stocktrace/collector/format/flat"
+	"github.com/stocktrace/stocktrace/collector/format/poslog"
+	"github.com/stocktrace/stocktrace/collector/format/x12"
 )
 
 // HeadSize is how many bytes of a document's beginning [Detect] looks at.
@@ -15,7 +18,12 @@ const HeadSize = 4 << 10
 // all are the formats in the order in which they are asked whether a document is
 // theirs. The first one that says yes reads it, so what is told apart by less
 // stands later.
-var all = []format.Format{}
+var all = []format.Format{
+	x12.Format{},
+	poslog.Format{},
+	// Any text could be of a layout, so it is asked last.
+	flat.Format{Layouts: flat.Layouts()},
+}
 
 // All returns the formats in the order in which they are asked.
 func All() []format.Format { return append([]format.Format(nil), all...) }

@@ -242,6 +242,35 @@ func (n Node) Path() string {
 	return strings.TrimPrefix(n.tree.path(n.i), n.tree.path(0))
 }
 
+// Place is where the element stands in the document, from its root on and without
+// numbers: /POSLog/Transaction/LineItem.
+func (n Node) Place() string {
+	if n.tree == nil {
+		return ""
+	}
+	return n.node().at.path
+}
+
+// Attributes are the element's attributes in order, by name without prefix, but
+// for declarations of namespaces. They do not count as read.
+func (n Node) Attributes() iter.Seq2[string, string] {
+	return func(yield func(name, value string) bool) {
+		if n.tree == nil {
+			return
+		}
+		x := n.node()
+		for _, a := range n.tree.attrs[x.attrs[0]:x.attrs[1]] {
+			name := n.tree.charset.text(n.tree.raw[a.name[0]:a.name[1]])
+			if name == "xmlns" || strings.HasPrefix(name, "xmlns:") {
+				continue
+			}
+			if !yield(local(name), n.tree.value(trim(n.tree.raw[a.value[0]:a.value[1]]))) {
+				return
+			}
+		}
+	}
+}
+
 func (t *tree) path(i int32) string {
 	n := &t.nodes[i]
 	if n.parent == none {
