@@ -14,9 +14,20 @@ const KeyRegisterDay = "register_day"
 // whole: what its receipts say was sold against what was posted for them.
 const KeyPostingDay = "posting_day"
 
+// KeyOrderStock names the book of what left stock for one order, by tills and by
+// the order's own systems.
+const KeyOrderStock = "order_stock"
+
+// KeyItemStock names the book of one item at one location: counts that were off,
+// and what is said to be available. Only what speaks of these goes into it, not
+// every sale.
+const KeyItemStock = "item_stock"
+
 // Book reports whether a key of that name is a book: a home for what many
 // lifecycles say, and no lifecycle's key.
-func Book(name string) bool { return name == KeyRegisterDay || name == KeyPostingDay }
+func Book(name string) bool {
+	return name == KeyRegisterDay || name == KeyPostingDay || name == KeyOrderStock || name == KeyItemStock
+}
 
 // Echo is a record's word to a component it does not belong to.
 type Echo struct {
@@ -67,6 +78,17 @@ func (r *Record) Echoes() []Echo {
 	if day, ok := e.PostingDay(); ok {
 		add(day, "")
 	}
+	if order := e.ordered(); order != "" {
+		add(ScopedKey{KeyOrderStock, order}, "")
+	}
+	// What the online shop shows after a sale follows rules of its own (domain rule
+	// 16); what it has promised and what it says there is are another matter.
+	promises := e.Workflow == "reservation" || e.Workflow == "snapshot"
+	for i := range e.Lines {
+		if l := &e.Lines[i]; promises && l.Bucket == "available" || e.Step == "counted" && l.off() {
+			add(ScopedKey{KeyItemStock, Unpad(e.Location) + "/" + Unpad(l.Item)}, "")
+		}
+	}
 	return all
 }
 
@@ -103,4 +125,37 @@ func (e *Event) PostingDay() (_ ScopedKey, ok bool) {
 		return ScopedKey{}, false
 	}
 	return ScopedKey{KeyPostingDay, Unpad(location) + "/" + date}, true
+}
+
+// off reports whether a count found something else than the book says.
+func (l *Line) off() bool {
+	counted, err := ParseDecimal(l.Counted)
+	book, err2 := ParseDecimal(l.Book)
+	return err == nil && err2 == nil && counted != book
+}
+
+// orderStep reports whether a step says what was ordered.
+func orderStep(step string) bool { return step == "ordered" || step == "placed" }
+
+// ordered is the order that an event says what was ordered for, or takes goods
+// out of stock for: a till's receipt that fulfils it, or a ledger's posting that
+// carries its number.
+func (e *Event) ordered() string {
+	if len(e.Lines) == 0 {
+		return ""
+	}
+	if e.System == "pos" {
+		for _, r := range e.Refs {
+			for _, k := range r.Keys {
+				if r.Rel == "fulfils" && k.Name == KeyOrder {
+					return Unpad(k.Value)
+				}
+			}
+		}
+		return ""
+	}
+	if e.Step != "posted" && !orderStep(e.Step) || e.Covers != nil || e.KeyValue(KeyReceipt) != "" {
+		return "" // a till's receipt, posted
+	}
+	return Unpad(e.KeyValue(KeyOrder))
 }

@@ -25,6 +25,7 @@ const (
 	KeyTraceID       = "trace_id"
 	KeyERPDocument   = "erp_document"
 	KeyIDoc          = "idoc"
+	KeyOrder         = "order"
 	// KeyRecord names the home of an event that carries no identifying key: an
 	// orphan lives alone, under its own record id.
 	KeyRecord = "record"

@@ -1,6 +1,9 @@
 package lifecycle
 
 import (
+	"cmp"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/stocktrace/stocktrace/inventory"
@@ -19,10 +22,16 @@ type book interface {
 
 // newBook returns an empty book of the key's kind.
 func newBook(key inventory.ScopedKey) book {
-	if key.Name == inventory.KeyPostingDay {
+	switch key.Name {
+	case inventory.KeyPostingDay:
 		return &postingDay{}
+	case inventory.KeyOrderStock:
+		return &orderStock{}
+	case inventory.KeyItemStock:
+		return &itemStock{}
+	default:
+		return &registerDay{}
 	}
-	return &registerDay{}
 }
 
 // opens reports whether a record's word to a book is taken in: a store's day is
@@ -48,4 +57,167 @@ func (r *Rules) echoes(record *inventory.Record) []inventory.Echo {
 		}
 	}
 	return kept
+}
+
+// bookAfter is how long after its last word a book is closed where nothing is
+// open in it, bookHorizon where something is, and bookSettle how long after it
+// something is said: what undoes it may be on its way.
+const (
+	bookAfter   = 36 * time.Hour
+	bookHorizon = 30 * 24 * time.Hour
+	bookSettle  = 30 * time.Second
+)
+
+// claim is what holds of a book after an arrival: the finding it would be, and
+// from when. It says nothing yet of when it opened.
+type claim struct {
+	inventory.Finding
+	opens time.Time
+}
+
+// claims folds what holds after each arrival into findings with a life, as lives
+// does for a lifecycle.
+type claims struct {
+	now, next time.Time
+	found     []*inventory.Finding
+}
+
+// arrive takes in what holds after an arrival at a time and until the next one
+// (zero: for good, as far as now goes). by is the arrival's last record, ended
+// how it ends a kind of finding that no longer holds.
+func (f *claims) arrive(at, until time.Time, by string, held []claim, ended func(inventory.Kind) inventory.Resolution) {
+	for _, x := range f.found {
+		if x.State == inventory.FindingOpen && !slices.ContainsFunc(held, func(c claim) bool { return c.ID == x.ID }) {
+			x.State, x.ClosedAt, x.ClosedBy, x.Resolution = inventory.FindingClosed, at, by, ended(x.Kind)
+		}
+	}
+	for _, c := range held {
+		opens := later2(c.opens, at)
+		if !until.IsZero() && !opens.Before(until) {
+			continue // the next arrival came first, and is judged by itself
+		}
+		i := slices.IndexFunc(f.found, func(x *inventory.Finding) bool { return x.ID == c.ID })
+		if i < 0 {
+			if opens.After(f.now) {
+				f.wake(opens)
+				continue
+			}
+			f.found = append(f.found, &inventory.Finding{OpenedAt: opens})
+			i = len(f.found) - 1
+		}
+		c.OpenedAt, c.State = f.found[i].OpenedAt, inventory.FindingOpen
+		*f.found[i] = c.Finding
+	}
+}
+
+// wake asks to be told again at a time, if it is still to come.
+func (f *claims) wake(at time.Time) {
+	if at.After(f.now) && (f.next.IsZero() || at.Before(f.next)) {
+		f.next = at
+	}
+}
+
+// into writes the findings into the book's lifecycle, with what all of them have
+// in common, and returns the sentence of the first that is open and grave; quiet
+// where none is.
+func (f *claims) into(l *inventory.Lifecycle, detail string) (grave string) {
+	for _, x := range f.found {
+		k := kinds[x.Kind]
+		x.LifecycleID, x.Location, x.Region, x.Owner = l.ID, l.Location, l.Region, l.Owner
+		x.Severity, x.Title, x.Action = k.severity, k.title, k.action
+		x.GroupKey = inventory.GroupKey{Kind: x.Kind, Cause: x.Cause, System: x.System, Step: x.Step, Detail: detail}
+		x.Group = groupID(x.GroupKey)
+		l.Findings = append(l.Findings, *x)
+	}
+	slices.SortFunc(l.Findings, func(a, b inventory.Finding) int {
+		return cmp.Or(a.OpenedAt.Compare(b.OpenedAt), strings.Compare(a.ID, b.ID))
+	})
+	for i := range l.Findings {
+		if x := &l.Findings[i]; x.State == inventory.FindingOpen {
+			if v := kinds[x.Kind].verdict; v != "" && grave == "" {
+				l.Verdict, grave = v, x.Sentence
+			}
+		}
+	}
+	return grave
+}
+
+// newBookLifecycle is a book's lifecycle before anything is said in it.
+func newBookLifecycle(rules *Rules, key inventory.ScopedKey, place, version string, now time.Time) inventory.Lifecycle {
+	location := rules.Location(place)
+	return inventory.Lifecycle{
+		ID: LifecycleID(key), Canonical: key, Component: key, Workflow: key.Name, RuleVersion: version,
+		Location: place, Region: location.Region, Posting: location.Posting, Owner: location.Owner, ComputedAt: now,
+		Identifiers: []inventory.ScopedKey{key}, Keys: []inventory.Key{inventory.Key(key)},
+		State: inventory.StateOpen, Verdict: inventory.Open,
+	}
+}
+
+// stockBook is a book of few records, kept with their lines.
+type stockBook struct{ said []entry }
+
+func (b *stockBook) hear(r *inventory.Record) {
+	e := newEntry(r)
+	id := e.Identity()
+	if slices.ContainsFunc(b.said, func(x entry) bool { return x.Identity() == id }) {
+		return
+	}
+	at, _ := slices.BinarySearchFunc(b.said, e, byArrival)
+	b.said = slices.Insert(b.said, at, e)
+}
+
+func (b *stockBook) size() int { return len(b.said) }
+
+// told tells a book by what judge claims of each prefix of its arrivals.
+func (b *stockBook) told(rules *Rules, key inventory.ScopedKey, version string, now time.Time,
+	judge func(said []entry) (held []claim, sentence string),
+) inventory.Lifecycle {
+	l := newBookLifecycle(rules, key, b.said[0].Event.Location, version, now)
+	f := claims{now: now}
+	sentence := ""
+	for i := 0; i < len(b.said); {
+		j := i + 1
+		for j < len(b.said) && b.said[j].ReceivedAt.Equal(b.said[i].ReceivedAt) {
+			j++
+		}
+		until := time.Time{}
+		if j < len(b.said) {
+			until = b.said[j].ReceivedAt
+		}
+		var held []claim
+		held, sentence = judge(b.said[:j])
+		last := &b.said[j-1]
+		f.arrive(last.ReceivedAt, until, last.ID, held, func(inventory.Kind) inventory.Resolution {
+			if last.outcome == inventory.Reversed {
+				return inventory.ReversedR
+			}
+			return inventory.Recovered
+		})
+		i = j
+	}
+	for i := range b.said {
+		e := &b.said[i]
+		l.RecordIDs = append(l.RecordIDs, e.ID)
+		if l.StartedAt.IsZero() || e.Event.Time.Before(l.StartedAt) {
+			l.StartedAt = e.Event.Time
+		}
+		l.UpdatedAt = later2(l.UpdatedAt, e.ReceivedAt)
+	}
+	grave := f.into(&l, l.ID)
+	l.Sentence = cmp.Or(grave, sentence)
+	if grave == "" {
+		l.Verdict = inventory.Complete
+	}
+	open := slices.ContainsFunc(l.Findings, func(x inventory.Finding) bool { return x.State == inventory.FindingOpen })
+	end := l.UpdatedAt.Add(bookAfter)
+	if open {
+		end = l.UpdatedAt.Add(bookHorizon)
+	}
+	f.wake(end)
+	if !now.Before(end) {
+		l.State = inventory.StateClosed
+		return l
+	}
+	l.NextAt = f.next
+	return l
 }

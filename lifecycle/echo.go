@@ -17,19 +17,34 @@ import (
 // newEcho returns what a component remembers of a record that concerns it: who
 // says it, when, and what it relates to.
 func newEcho(r *inventory.Record, echo inventory.Echo) entry {
-	from := &r.Event
-	slim := inventory.Event{
-		ID: from.ID, Source: from.Source, Type: from.Type, Time: from.Time, Workflow: from.Workflow, Step: from.Step, System: from.System,
-		Outcome: from.Outcome, Attempt: from.Attempt, Location: from.Location, Register: from.Register, BusinessDate: from.BusinessDate,
-		Operator: from.Operator, Keys: from.Keys, CorrelationID: from.CorrelationID, Transaction: from.Transaction, Totals: from.Totals,
-		EnteredOffline: from.EnteredOffline, Error: from.Error, Refs: from.Refs,
-	}
 	return entry{
-		Record: &inventory.Record{
-			ID: r.ID, Content: r.Content, Event: slim, ReceivedAt: r.ReceivedAt, Transport: r.Transport,
-			Partition: r.Partition, Position: r.Position,
-		},
-		keys: []inventory.ScopedKey{echo.To}, outcome: from.EffectiveOutcome(), step: -1, echo: echo,
+		Record: told(r, echo), keys: []inventory.ScopedKey{echo.To}, outcome: r.Event.EffectiveOutcome(), step: -1, echo: echo,
+	}
+}
+
+// told is what of a record is said to whom it concerns: a posting covers
+// thousands, and each is told of itself alone. Told again it is the same.
+func told(r *inventory.Record, echo inventory.Echo) *inventory.Record {
+	from := r.Event
+	switch {
+	case echo.To.Name == inventory.KeyItemStock:
+		_, item, _ := strings.Cut(echo.To.Value, "/")
+		from.Lines = nil
+		for _, l := range itemLines(&r.Event, item) {
+			from.Lines = append(from.Lines, *l)
+		}
+		from.Covers = nil
+	case !inventory.Book(echo.To.Name):
+		from = inventory.Event{
+			ID: from.ID, Source: from.Source, Type: from.Type, Time: from.Time, Workflow: from.Workflow, Step: from.Step, System: from.System,
+			Outcome: from.Outcome, Attempt: from.Attempt, Location: from.Location, Register: from.Register, BusinessDate: from.BusinessDate,
+			Operator: from.Operator, Keys: from.Keys, CorrelationID: from.CorrelationID, Transaction: from.Transaction, Totals: from.Totals,
+			EnteredOffline: from.EnteredOffline, Error: from.Error, Refs: from.Refs,
+		}
+	}
+	return &inventory.Record{
+		ID: r.ID, Content: r.Content, Event: from, ReceivedAt: r.ReceivedAt, Transport: r.Transport,
+		Partition: r.Partition, Position: r.Position,
 	}
 }
 
@@ -141,7 +156,7 @@ func (c *component) hear(r *inventory.Record, echo inventory.Echo) {
 		if c.book == nil {
 			c.book = newBook(echo.To)
 		}
-		c.book.hear(r)
+		c.book.hear(told(r, echo))
 		return
 	}
 	c.add(newEcho(r, echo))

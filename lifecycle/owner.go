@@ -163,7 +163,7 @@ func (o *owner) take(ctx context.Context, messages []Message) ([]inventory.Recor
 			o.ask(asked, a.entry.keys, r.Event.Action != nil)
 			for _, echo := range o.Rules.echoes(&r) {
 				if home := o.home(echo.To); home != o.lease.Partition {
-					o.echoes = append(o.echoes, Move{Record: r, To: echo.To, Echo: echo})
+					o.echoes = append(o.echoes, Move{Record: *told(&r, echo), To: echo.To, Echo: echo})
 					continue
 				}
 				arrivals = append(arrivals, arrival{entry: entry{Record: &r}, to: echo.To, echo: echo})

@@ -18,15 +18,13 @@ import (
 
 const (
 	// PostingDay is the workflow a day posted as a whole is shown as.
-	PostingDay = "posting_day"
+	PostingDay = inventory.KeyPostingDay
 	// postingRules is the version of what is said here, stored with it.
 	postingRules = "posting-1"
 	// dayPostedWithin is how long after the end of a business date, by the store's
 	// own clock, its posting may take: the night run, and a working day to put right
 	// what it left over. Two hours more than a single sale of a batch store has.
 	dayPostedWithin = 28 * time.Hour
-	// daySettle is how long after a day's last word it is judged.
-	daySettle = 30 * time.Second
 	// mostShown bounds the lines a day shows of those that do not come out even.
 	mostShown = 200
 )
@@ -112,7 +110,6 @@ type dayBalance struct {
 	whole       bool // every part of what the postings say they are is here
 	twice       bool // two documents with the same content
 	candidates  []string
-	units       []inventory.Quantity
 }
 
 // tell folds the balance over arrivals: nothing is short before every part the
@@ -121,12 +118,8 @@ func (d *postingDay) tell(rules *Rules, key inventory.ScopedKey, evidence *Evide
 	first := &d.said[0]
 	place, date, _ := strings.Cut(key.Value, "/")
 	location := rules.Location(first.place)
-	l := inventory.Lifecycle{
-		ID: LifecycleID(key), Canonical: key, Component: key, Workflow: PostingDay, RuleVersion: postingRules,
-		Location: first.place, Region: location.Region, Posting: location.Posting, Owner: location.Owner, BusinessDate: date,
-		ComputedAt: now, FactPosition: evidence.Position(), Identifiers: []inventory.ScopedKey{key},
-		Keys: []inventory.Key{inventory.Key(key)}, State: inventory.StateOpen, Verdict: inventory.Open,
-	}
+	l := newBookLifecycle(rules, key, first.place, postingRules, now)
+	l.BusinessDate, l.FactPosition = date, evidence.Position()
 	l.StartedAt = first.occurred
 	for i := range d.said {
 		if d.said[i].occurred.Before(l.StartedAt) {
@@ -147,7 +140,7 @@ func (d *postingDay) tell(rules *Rules, key inventory.ScopedKey, evidence *Evide
 		return l
 	}
 	due := time.Date(day.Year(), day.Month(), day.Day()+1, 0, 0, 0, 0, location.Zone).Add(dayPostedWithin)
-	fold := dayFold{day: d, rules: rules, due: due, key: key, lifecycle: &l, now: now}
+	fold := dayFold{day: d, rules: rules, due: due, key: key, lifecycle: &l, claims: claims{now: now}}
 	reached, known := evidence.reach("erp", location.ID, due)
 	if known {
 		fold.judged = later2(due, reached)
@@ -179,9 +172,7 @@ type dayFold struct {
 	judged    time.Time // when silence proves something; zero: not yet known
 	key       inventory.ScopedKey
 	lifecycle *inventory.Lifecycle
-	now       time.Time
-	next      time.Time
-	found     []*inventory.Finding
+	claims
 }
 
 // run walks the arrivals and returns the balance after the last of them.
@@ -211,69 +202,52 @@ func (f *dayFold) run() dayBalance {
 
 // arrive takes in what holds after an arrival and until the next one.
 func (f *dayFold) arrive(b dayBalance, by *dayWord, until time.Time) {
-	at := by.received
-	settled := at.Add(daySettle)
-	opens := func(early bool) (time.Time, bool) {
-		switch {
-		case early:
-			return settled, true
-		case f.judged.IsZero():
-			return time.Time{}, false
-		default:
-			return later2(f.judged, settled), true
-		}
-	}
-	hold := func(kind inventory.Kind, holds, early bool, cause inventory.Cause, sentence string, b *dayBalance, lines []comparison) {
-		id := findingID(kind, "erp posted", f.key.String())
-		i := slices.IndexFunc(f.found, func(x *inventory.Finding) bool { return x.ID == id })
-		if !holds {
-			if i >= 0 && f.found[i].State == inventory.FindingOpen {
-				x := f.found[i]
-				x.State, x.ClosedAt, x.ClosedBy, x.Resolution = inventory.FindingClosed, at, by.id, inventory.Recovered
-				switch {
-				case by.sign < 0:
-					x.Resolution = inventory.ReversedR
-				case by.covers == nil || kind != inventory.MissingStep && kind != inventory.AggregationGap:
-					x.Resolution = inventory.Disproved // it had not been sold, or had been all along
-				}
-			}
-			return
-		}
-		when, ok := opens(early)
-		if !ok || !until.IsZero() && !when.Before(until) {
-			return
-		}
-		if i < 0 {
-			if when.After(f.now) {
-				if f.next.IsZero() || when.Before(f.next) {
-					f.next = when
-				}
+	settled := by.received.Add(bookSettle)
+	var held []claim
+	hold := func(kind inventory.Kind, early bool, cause inventory.Cause, sentence string, lines []comparison) {
+		c := claim{inventory.Finding{
+			ID: findingID(kind, "erp posted", f.key.String()), Kind: kind, Cause: cause, System: "erp", Step: "posted",
+			Sentence: sentence, FirstOccurredAt: f.due,
+		}, settled}
+		if !early {
+			if f.judged.IsZero() {
 				return
 			}
-			f.found = append(f.found, &inventory.Finding{ID: id, Kind: kind, OpenedAt: when})
-			i = len(f.found) - 1
+			c.opens = later2(f.judged, settled)
 		}
-		x := f.found[i]
-		x.State, x.ClosedAt, x.ClosedBy, x.Resolution = inventory.FindingOpen, time.Time{}, "", ""
-		x.Cause, x.Sentence, x.FirstOccurredAt = cause, sentence, f.due
-		x.Evidence, x.Units = nil, nil
 		for _, p := range b.posted {
-			x.Evidence = append(x.Evidence, p.id)
-			x.FirstOccurredAt = p.occurred
+			c.Evidence = append(c.Evidence, p.id)
+			c.FirstOccurredAt = p.occurred
 		}
 		net := map[string]inventory.Decimal{}
 		for i := range lines {
 			net[lines[i].UOM] = net[lines[i].UOM].Add(lines[i].Owed.Sub(lines[i].Posted).Abs())
 		}
-		x.Units = quantities(net)
+		c.Units = quantities(net)
+		held = append(held, c)
 	}
-	none := len(b.posted) == 0
-	hold(inventory.MissingStep, none && b.owes, false, inventory.CauseDownstreamDelay, f.sayMissing(&b), &b, nil)
-	hold(inventory.AggregationGap, !none && len(b.short) > 0, b.whole, inventory.CauseIntegrationFault, f.sayShort(&b), &b, b.short)
-	hold(inventory.DuplicatePosting, len(b.over) > 0 && b.twice, true, inventory.CauseDuplicateSubmission,
-		f.sayOver(&b, "posted twice"), &b, b.over)
-	hold(inventory.QuantityMismatch, len(b.over) > 0 && !b.twice, false, inventory.CauseUnknown,
-		f.sayOver(&b, "posted and never sold"), &b, b.over)
+	switch {
+	case len(b.posted) > 0 && len(b.short) > 0:
+		hold(inventory.AggregationGap, b.whole, inventory.CauseIntegrationFault, f.sayShort(&b), b.short)
+	case len(b.posted) == 0 && b.owes:
+		hold(inventory.MissingStep, false, inventory.CauseDownstreamDelay, f.sayMissing(&b), nil)
+	}
+	switch {
+	case len(b.over) > 0 && b.twice:
+		hold(inventory.DuplicatePosting, true, inventory.CauseDuplicateSubmission, f.sayOver(&b, "posted twice"), b.over)
+	case len(b.over) > 0:
+		hold(inventory.QuantityMismatch, false, inventory.CauseUnknown, f.sayOver(&b, "posted and never sold"), b.over)
+	}
+	f.claims.arrive(by.received, until, by.id, held, func(kind inventory.Kind) inventory.Resolution {
+		switch {
+		case by.sign < 0:
+			return inventory.ReversedR
+		case by.covers == nil || kind != inventory.MissingStep && kind != inventory.AggregationGap:
+			return inventory.Disproved // it had not been sold, or had been all along
+		default:
+			return inventory.Recovered
+		}
+	})
 }
 
 func (f *dayFold) sayMissing(b *dayBalance) string {
@@ -310,21 +284,7 @@ func (f *dayFold) sayOver(b *dayBalance, how string) string {
 // conclude fills in findings, verdict, state and when to look again.
 func (f *dayFold) conclude(b dayBalance, begin string, known bool) {
 	l := f.lifecycle
-	wrong := ""
-	for _, x := range f.found {
-		k := kinds[x.Kind]
-		x.LifecycleID, x.Location, x.Region, x.Owner = l.ID, l.Location, l.Region, l.Owner
-		x.Severity, x.Title, x.Action, x.System, x.Step = k.severity, k.title, k.action, "erp", "posted"
-		x.GroupKey = inventory.GroupKey{Kind: x.Kind, Cause: x.Cause, System: x.System, Step: x.Step, Detail: PostingDay}
-		x.Group = groupID(x.GroupKey)
-		if x.State == inventory.FindingOpen && k.verdict != "" {
-			l.Verdict, wrong = k.verdict, cmp.Or(wrong, x.Sentence)
-		}
-		l.Findings = append(l.Findings, *x)
-	}
-	slices.SortFunc(l.Findings, func(a, b inventory.Finding) int {
-		return cmp.Or(a.OpenedAt.Compare(b.OpenedAt), strings.Compare(a.ID, b.ID))
-	})
+	wrong := f.into(l, PostingDay)
 	even := len(b.short)+len(b.over) == 0
 	past := !f.judged.IsZero() && !f.now.Before(f.judged)
 	switch {
@@ -349,15 +309,10 @@ func (f *dayFold) conclude(b dayBalance, begin string, known bool) {
 	if !known {
 		l.Awaits = []inventory.Await{{System: "erp", Through: f.due}}
 	}
-	wake := func(at time.Time) {
-		if at.After(f.now) && (f.next.IsZero() || at.Before(f.next)) {
-			f.next = at
-		}
-	}
-	end := later2(f.due, l.UpdatedAt).Add(recountAfter)
-	wake(f.due)
-	wake(f.judged)
-	wake(end)
+	end := later2(f.due, l.UpdatedAt).Add(bookAfter)
+	f.wake(f.due)
+	f.wake(f.judged)
+	f.wake(end)
 	if !f.now.Before(end) || known && past && wrong == "" && f.next.Equal(end) {
 		l.State, l.Awaits = inventory.StateClosed, nil
 		return

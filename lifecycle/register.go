@@ -17,14 +17,12 @@ import (
 
 const (
 	// RegisterDay is the workflow a register's day is shown as.
-	RegisterDay = "register_day"
+	RegisterDay = inventory.KeyRegisterDay
 	// registerRules is the version of what is said here, stored with it.
 	registerRules = "register-1"
 	// trickle is how late a register's receipts may come one after another before
 	// a number left out is called missing.
 	trickle = 15 * time.Minute
-	// recountAfter is how long after its last word a register's day is done.
-	recountAfter = 36 * time.Hour
 	// twiceWithin is how close two identical baskets at one register must be to be
 	// suspected of being one: nobody scans and pays in that time. Identical ones
 	// minutes apart are usually real (domain rule 13).
@@ -141,13 +139,8 @@ func (d *registerDay) tell(rules *Rules, key inventory.ScopedKey, _ *Evidence, n
 	heard := d.marks
 	parts := strings.SplitN(key.Value, "/", 3)
 	t := till{key: key, place: parts[0], number: parts[1], date: parts[2], heard: map[int]time.Time{}}
-	location := rules.Location(heard[0].location)
-	l := inventory.Lifecycle{
-		ID: LifecycleID(key), Canonical: key, Component: key, Workflow: RegisterDay, RuleVersion: registerRules,
-		Location: heard[0].location, Region: location.Region, Posting: location.Posting, Owner: location.Owner,
-		Register: heard[0].register, BusinessDate: t.date, ComputedAt: now, Identifiers: []inventory.ScopedKey{key},
-		Keys: []inventory.Key{{Name: key.Name, Value: key.Value}}, State: inventory.StateOpen, Verdict: inventory.Open,
-	}
+	l := newBookLifecycle(rules, key, heard[0].location, registerRules, now)
+	l.Register, l.BusinessDate = heard[0].register, t.date
 	newest := time.Time{}
 	for i := range heard {
 		m := &heard[i]
@@ -172,35 +165,22 @@ func (d *registerDay) tell(rules *Rules, key inventory.ScopedKey, _ *Evidence, n
 		}
 		return true
 	}
+	var told claims
 	for _, g := range t.gaps {
 		if f, ok := t.missing(g, due); ok {
-			l.Findings = append(l.Findings, f)
+			told.found = append(told.found, &f)
 		}
 	}
 	if f, ok := t.counted(due); ok {
-		l.Findings = append(l.Findings, f)
+		told.found = append(told.found, &f)
 	}
-	l.Findings = append(l.Findings, t.twice(heard)...)
-	slices.SortFunc(l.Findings, func(a, b inventory.Finding) int {
-		if c := a.OpenedAt.Compare(b.OpenedAt); c != 0 {
-			return c
-		}
-		return strings.Compare(a.ID, b.ID)
-	})
-	wrong := ""
-	for i := range l.Findings {
-		f := &l.Findings[i]
-		f.LifecycleID, f.Location, f.Region, f.Owner = l.ID, l.Location, l.Region, l.Owner
-		f.Severity, f.Title, f.Action, f.System = kinds[f.Kind].severity, kinds[f.Kind].title, kinds[f.Kind].action, "pos"
-		f.GroupKey = inventory.GroupKey{Kind: f.Kind, Cause: f.Cause, System: f.System, Detail: l.ID}
-		f.Group = groupID(f.GroupKey)
-		if f.State == inventory.FindingOpen && kinds[f.Kind].verdict != "" {
-			l.Verdict = kinds[f.Kind].verdict
-			if wrong == "" {
-				wrong = f.Sentence
-			}
-		}
+	for _, f := range t.twice(heard) {
+		told.found = append(told.found, &f)
 	}
+	for _, f := range told.found {
+		f.System = "pos"
+	}
+	wrong := told.into(&l, l.ID)
 	begin := fmt.Sprintf("Register %s on %s", t.number, t.date)
 	switch {
 	case wrong != "":
@@ -211,7 +191,7 @@ func (d *registerDay) tell(rules *Rules, key inventory.ScopedKey, _ *Evidence, n
 	default:
 		l.Sentence = begin + "; in order so far."
 	}
-	end := newest.Add(recountAfter)
+	end := newest.Add(bookAfter)
 	if next.IsZero() && (!now.Before(end) || l.Verdict == inventory.Complete) {
 		l.State = inventory.StateClosed
 		return l

@@ -101,7 +101,7 @@ func withEchoes(rules *Rules, entries []entry) ([]entry, map[inventory.ScopedKey
 				if books[echo.To] == nil {
 					books[echo.To] = newBook(echo.To)
 				}
-				books[echo.To].hear(entries[i].Record)
+				books[echo.To].hear(told(entries[i].Record, echo))
 			} else {
 				entries = append(entries, newEcho(entries[i].Record, echo))
 			}

@@ -43,8 +43,8 @@ type said struct {
 	offline            bool
 	workflow           string // sale unless given
 	sequence           string
-	voids              string   // a receipt it takes back
-	covers             []string // receipts it posts; empty: it names none
+	voids              string        // a receipt it takes back
+	covers             []string      // receipts it posts; empty: it names none
 	received           time.Duration // 0: 1 s after it occurred
 }
 

@@ -1,13 +1,13 @@
 -- A window of lifecycle ids, newest start first. Only what is filtered and
 -- ordered by is read here; the rest is read for the rows of the window alone.
--- The day of a register or of a store is no transaction: it is listed where it is
--- asked for, by key, workflow or finding.
+-- A book (the day of a register or a store, the stock of an order or an item) is
+-- no transaction: it is listed where it is asked for, by key, workflow or finding.
 SELECT id
 FROM lifecycles FINAL
 WHERE deleted = 0
     AND ({any_id:UInt8} = 1 OR id IN {ids:Array(String)})
     AND ({workflow:String} = workflow
-        OR {workflow:String} = '' AND (workflow NOT IN ('register_day', 'posting_day') OR {any_id:UInt8} = 0 OR notEmpty({findings:Array(String)})))
+        OR {workflow:String} = '' AND (workflow NOT IN ('register_day', 'posting_day', 'order_stock', 'item_stock') OR {any_id:UInt8} = 0 OR notEmpty({findings:Array(String)})))
     AND ({state:String} = '' OR state = {state:String})
     AND (empty({verdicts:Array(String)}) OR has({verdicts:Array(String)}, toString(verdict)))
     AND ({location:String} = '' OR location = {location:String} OR trimLeft(location, '0') = trimLeft({location:String}, '0'))
