@@ -30,9 +30,9 @@ var hops = map[string]hop{
 // joins the transaction it stops; an acceptance takes nothing from anybody and is
 // a step of its own, save that of an order to ship, which is the step accepted.
 func (r *reading) applicationAdvice() {
-	var at said
-	var parties []party
-	var d *draft
+	var at edi.Said
+	var parties []edi.Place
+	var d *edi.Draft
 	var texts []string
 	reference := ""
 	flush := func() {
@@ -40,30 +40,30 @@ func (r *reading) applicationAdvice() {
 			if d.Error != nil {
 				d.Error.Message = strings.Join(texts, "; ")
 			} else {
-				d.say("text", strings.Join(texts, "; "))
+				d.Say("text", strings.Join(texts, "; "))
 			}
 		}
 		texts = nil
 	}
-	r.segments(func(i int, s *edi.Segment) {
+	r.Each(func(i int, s *edi.Segment) {
 		switch s.Tag {
 		case "BGN":
-			r.use(i)
+			r.Use(i)
 			reference = s.Text(2)
 			at, _ = r.when("BGN", s.Text(3), s.Text(4), s.Text(5))
 		case "N1":
 			parties = append(parties, r.party(i, s))
 		case "OTI":
-			r.use(i)
+			r.Use(i)
 			flush()
-			place := r.place("OTI")
+			place := r.Loop("OTI")
 			h, known := hops[s.Text(10)]
 			if !known {
 				h = hop{"document", "received", "middleware"}
 			}
-			d = r.draft(h.workflow, "acknowledged", h.system)
-			d.place = place
-			d.number = reference + "-" + s.Text(3)
+			d = r.Draft(h.workflow, "acknowledged", h.system)
+			d.Place = place
+			d.Number = reference + "-" + s.Text(3)
 			code := s.Text(1) // element 110: T a set, I an item, G a group, B a batch
 			accepted := strings.HasSuffix(code, "A") || strings.HasSuffix(code, "C") || code == "TE" || code == "IE"
 			if !accepted || h.step == "accepted" || h.workflow == "document" {
@@ -81,15 +81,15 @@ func (r *reading) applicationAdvice() {
 					d.Error.Code = "document_doubted"
 				}
 			}
-			d.answerKeys(s.Text(10), s.Text(2), s.Text(3))
-			d.say("answers", fmt.Sprintf("group %s, set %s", s.Text(8), s.Text(9)))
-			d.say("acknowledgment", code)
+			answerKeys(d, s.Text(10), s.Text(2), s.Text(3))
+			d.Say("answers", fmt.Sprintf("group %s, set %s", s.Text(8), s.Text(9)))
+			d.Say("acknowledgment", code)
 		case "REF":
 			if d != nil {
 				r.reference(d, i, s)
 			}
 		case "TED":
-			r.use(i)
+			r.Use(i)
 			if d == nil {
 				return
 			}
@@ -105,43 +105,43 @@ func (r *reading) applicationAdvice() {
 				text += ")"
 			}
 			texts = append(texts, text)
-			if d.Error != nil && d.Error.Field == r.in("OTI") && s.Text(3) != "" {
+			if d.Error != nil && d.Error.Field == r.In("OTI") && s.Text(3) != "" {
 				d.Error.Field, d.Error.Value = s.Text(3)+s.Part(5, 1), s.Text(7)
 			}
 		case "NTE":
-			r.use(i)
+			r.Use(i)
 			texts = append(texts, strings.TrimSpace(s.Text(2)))
 		}
 	})
 	flush()
-	for _, d := range r.drafts {
-		d.locate(parties, "ST", "WH", "BY", "SF")
-		r.happened(d, at)
+	for _, d := range r.Drafts {
+		d.Locate(parties, "ST", "WH", "BY", "SF")
+		r.Happened(d, at)
 	}
-	if len(r.drafts) == 0 {
-		r.fail("", "it answers nothing (OTI)")
+	if len(r.Drafts) == 0 {
+		r.Fail("", "it answers nothing (OTI)")
 	}
 }
 
 // answerKeys are the keys of the document that is answered, as that document
 // itself has them.
-func (d *draft) answerKeys(set, qualifier, value string) {
+func answerKeys(d *edi.Draft, set, qualifier, value string) {
 	switch qualifier {
 	case "PO":
-		d.key("order", value)
+		d.Key("order", value)
 	case "BM":
-		d.key("shipment", value)
+		d.Key("shipment", value)
 	case "SI", "SH", "TN", "DO", "ZZ", "2I", "IX":
 		switch set {
 		case "856", "861", "940", "943", "944", "945":
-			d.key(inventory.KeyDelivery, value)
+			d.Key(inventory.KeyDelivery, value)
 		case "947":
-			d.key("adjustment", value)
+			d.Key("adjustment", value)
 		default:
-			d.key("transaction", value)
+			d.Key("transaction", value)
 		}
 	default:
-		d.key("transaction", value)
+		d.Key("transaction", value)
 	}
 }
 
@@ -154,30 +154,30 @@ var verdicts = map[string]inventory.Outcome{
 // control numbers alone, so it is told of as the answer to a document: one event
 // for each set it names, or for the group where it names none.
 func (r *reading) functionalAcknowledgment() {
-	var d *draft
+	var d *edi.Draft
 	var texts []string
 	group, groupType, version := "", "", ""
 	begin := func(set, control string) {
-		d = r.draft("document", "received", "middleware")
-		d.place = "AK1"
+		d = r.Draft("document", "received", "middleware")
+		d.Place = "AK1"
 		if control != "" {
-			d.place = r.place("AK2")
+			d.Place = r.Loop("AK2")
 		}
 		texts = nil
 		name := "group " + group
-		d.key("edi_document", strings.Join(nonEmpty(r.partner(), group, control), "/"))
+		d.Key("edi_document", strings.Join(nonEmpty(r.partner(), group, control), "/"))
 		if control != "" {
 			name = fmt.Sprintf("%s %s of group %s", set, control, group)
 		}
-		d.say("answers", name)
-		d.say("answers_type", firstOf(set, groupType))
-		d.say("answers_version", version)
-		d.number = strings.Join(nonEmpty(group, control), "-")
+		d.Say("answers", name)
+		d.Say("answers_type", firstOf(set, groupType))
+		d.Say("answers_version", version)
+		d.Number = strings.Join(nonEmpty(group, control), "-")
 	}
 	end := func(field, code string, errors []string) {
 		outcome, ok := verdicts[code]
 		if !ok {
-			r.fail(field, fmt.Sprintf("its answer %q is none of those of X12", code))
+			r.Fail(field, fmt.Sprintf("its answer %q is none of those of X12", code))
 			return
 		}
 		texts = append(texts, errors...)
@@ -195,38 +195,38 @@ func (r *reading) functionalAcknowledgment() {
 	}
 	sets := 0
 	where := ""
-	r.segments(func(i int, s *edi.Segment) {
+	r.Each(func(i int, s *edi.Segment) {
 		switch s.Tag {
 		case "AK1":
-			r.use(i)
+			r.Use(i)
 			groupType, group, version = s.Text(1), s.Text(2), s.Text(3)
 		case "AK2":
-			r.use(i)
+			r.Use(i)
 			sets++
 			begin(s.Text(1), s.Text(2))
 		case "AK3", "IK3":
-			r.use(i)
+			r.Use(i)
 			where = fmt.Sprintf("segment %s at %s", s.Text(1), s.Text(2))
 			if s.Text(4) != "" {
 				texts = append(texts, where+": "+name(segmentErrors, s.Text(4)))
 			}
 		case "AK4", "IK4":
-			r.use(i)
+			r.Use(i)
 			text := fmt.Sprintf("%s, element %s: %s", where, s.Part(1, 1), name(elementErrors, s.Text(3)))
 			if s.Text(4) != "" {
 				text += fmt.Sprintf(" (%q)", s.Text(4))
 			}
 			texts = append(texts, text)
 		case "AK5", "IK5":
-			r.use(i)
+			r.Use(i)
 			if d == nil {
-				r.fail(s.Tag, "it stands before any set it could answer (AK2)")
+				r.Fail(s.Tag, "it stands before any set it could answer (AK2)")
 				return
 			}
 			end(s.Tag, s.Text(1), errorsFrom(s, 2, setErrors))
 			d = nil
 		case "AK9":
-			r.use(i)
+			r.Use(i)
 			if sets == 0 || s.Text(1) != "A" && r.noneRejected() {
 				begin("", "")
 				end("AK9", s.Text(1), errorsFrom(s, 5, groupErrors))
@@ -236,15 +236,15 @@ func (r *reading) functionalAcknowledgment() {
 			}
 		}
 	})
-	if len(r.drafts) == 0 {
-		r.fail("", "it answers nothing (AK2 or AK9)")
+	if len(r.Drafts) == 0 {
+		r.Fail("", "it answers nothing (AK2 or AK9)")
 	}
 }
 
 // noneRejected reports whether no set was answered otherwise than accepted: then
 // what the group was answered is news.
 func (r *reading) noneRejected() bool {
-	for _, d := range r.drafts {
+	for _, d := range r.Drafts {
 		if d.Outcome != "" {
 			return false
 		}
@@ -264,11 +264,11 @@ func (r *reading) partner() string {
 // accepted.
 func (r *reading) interchangeAcknowledgment() {
 	s := &r.Body[0]
-	r.use(0)
-	d := r.draft("document", "received", "middleware")
-	d.key("edi_document", strings.Join(nonEmpty(r.Interchange.Receiver.ID, s.Text(1)), "/"))
-	d.number = s.Text(1)
-	d.say("answers", "interchange "+s.Text(1))
+	r.Use(0)
+	d := r.Draft("document", "received", "middleware")
+	d.Key("edi_document", strings.Join(nonEmpty(r.Interchange.Receiver.ID, s.Text(1)), "/"))
+	d.Number = s.Text(1)
+	d.Say("answers", "interchange "+s.Text(1))
 	switch s.Text(4) {
 	case "A":
 	case "E":
@@ -276,7 +276,7 @@ func (r *reading) interchangeAcknowledgment() {
 	case "R":
 		d.Outcome = inventory.Rejected
 	default:
-		r.fail("TA104", fmt.Sprintf("its answer %q is none of A, E and R", s.Text(4)))
+		r.Fail("TA104", fmt.Sprintf("its answer %q is none of A, E and R", s.Text(4)))
 	}
 	if d.Outcome != "" {
 		d.Error = &inventory.Error{Code: "document_rejected", Field: "TA105", Value: s.Text(5), Message: "interchange note code " + s.Text(5)}

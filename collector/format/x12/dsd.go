@@ -10,33 +10,33 @@ import (
 // storeDelivery reads an 894, the record of a delivery that a supplier brings to
 // a store himself, or of what he takes back (DEX/UCS).
 func (r *reading) storeDelivery() {
-	d := r.draft("receipt", "shipped", "supplier")
+	d := r.Draft("receipt", "shipped", "supplier")
 	var sum inventory.Decimal
 	back := false
-	r.segments(func(i int, s *edi.Segment) {
+	r.Each(func(i int, s *edi.Segment) {
 		switch s.Tag {
 		case "G82":
-			r.use(i)
-			d.number = s.Text(2)
-			d.key(inventory.KeyDelivery, s.Text(2))
-			d.key("order", s.Text(9))
+			r.Use(i)
+			d.Number = s.Text(2)
+			d.Key(inventory.KeyDelivery, s.Text(2))
+			d.Key("order", s.Text(9))
 			d.Location, d.LocationScheme = s.Text(4), "store"
 			if d.Location == "" {
 				d.Location, d.LocationScheme = s.Text(3), "duns"
 			}
-			d.say("supplier", s.Text(5))
+			d.Say("supplier", s.Text(5))
 			if s.Text(1) == "C" { // credit: goods go back
 				back = true
 				d.Workflow = "supplier_return"
 			}
 			if t, ok := r.when("G82", s.Text(7), "", ""); ok {
-				r.happened(d, t)
+				r.Happened(d, t)
 			} else if t, ok := r.when("G82", s.Text(8), "", ""); ok {
-				r.happened(d, t)
+				r.Happened(d, t)
 			}
 		case "G83":
-			r.use(i)
-			place := r.place("G83")
+			r.Use(i)
+			place := r.Loop("G83")
 			l := inventory.Line{Line: s.Text(1)}
 			r.measure(&l, place, s.Text(2), s.Text(3))
 			sum = sum.Add(l.Quantity)
@@ -44,10 +44,10 @@ func (r *reading) storeDelivery() {
 			r.name(&l, place, "UD", s.Text(4)) // U.P.C. consumer package code (2-5-5)
 			r.name(&l, place, s.Text(5), s.Text(6))
 			r.name(&l, place, "UA", s.Text(7))
-			attribute(&l, "unit_cost", s.Text(9))
+			edi.Attribute(&l, "unit_cost", s.Text(9))
 			d.Lines = append(d.Lines, l)
 		case "G84":
-			r.use(i)
+			r.Use(i)
 			r.Total("G8401", s.Text(1), sum, "the quantities")
 		}
 	})
@@ -57,6 +57,6 @@ func (r *reading) storeDelivery() {
 		}
 	}
 	if len(d.Lines) == 0 {
-		r.fail("", fmt.Sprintf("it has no line (%s)", "G83"))
+		r.Fail("", fmt.Sprintf("it has no line (%s)", "G83"))
 	}
 }

@@ -16,7 +16,7 @@ type level struct {
 	place   string
 	order   string
 	sscc    string
-	parties []party
+	parties []edi.Place
 	line    inventory.Line
 	has     bool // it says a quantity shipped
 	first   int  // its HL segment
@@ -26,23 +26,23 @@ type level struct {
 // a level below one that does (the packs of an item) repeats it and is not
 // counted again.
 func (r *reading) shipNotice() {
-	d := r.draft("receipt", "shipped", "supplier")
+	d := r.Draft("receipt", "shipped", "supplier")
 	levels, order := map[string]*level{}, []string{}
 	var at *level
-	var written, shipped said
-	var header []party
+	var written, shipped edi.Said
+	var header []edi.Place
 	ctt := -1
-	r.segments(func(i int, s *edi.Segment) {
+	r.Each(func(i int, s *edi.Segment) {
 		switch s.Tag {
 		case "BSN":
-			r.use(i)
+			r.Use(i)
 			r.purpose(d, "BSN", s.Text(1))
-			d.number = s.Text(2)
-			d.key(inventory.KeyDelivery, s.Text(2))
+			d.Number = s.Text(2)
+			d.Key(inventory.KeyDelivery, s.Text(2))
 			written, _ = r.when("BSN", s.Text(3), s.Text(4), "")
 		case "HL":
-			r.use(i)
-			at = &level{parent: s.Text(2), code: s.Text(3), place: r.place("HL"), first: i}
+			r.Use(i)
+			at = &level{parent: s.Text(2), code: s.Text(3), place: r.Loop("HL"), first: i}
 			id := s.Text(1)
 			if levels[id] != nil {
 				r.Note(format.NotStandard, at.place, fmt.Sprintf("The number %s of this level was used before: it stands for itself from here on.", id))
@@ -53,8 +53,8 @@ func (r *reading) shipNotice() {
 			levels[id] = at
 			order = append(order, id)
 		case "PRF":
-			r.use(i)
-			d.key("order", s.Text(1))
+			r.Use(i)
+			d.Key("order", s.Text(1))
 			if at != nil {
 				at.order = s.Text(1)
 			}
@@ -62,12 +62,12 @@ func (r *reading) shipNotice() {
 			r.reference(d, i, s)
 		case "DTM":
 			if t, ok := r.when("DTM", s.Text(2), s.Text(3), s.Text(4)); ok {
-				r.use(i)
+				r.Use(i)
 				switch s.Text(1) {
 				case "011":
 					shipped = t
 				case "017", "002", "067":
-					d.say("expected", t.sent())
+					d.Say("expected", t.AsSent)
 				}
 			}
 		case "N1":
@@ -80,44 +80,44 @@ func (r *reading) shipNotice() {
 			if at != nil {
 				if sscc := r.pack(at.place, i, s); sscc != "" {
 					at.sscc = sscc
-					d.key("sscc", sscc)
+					d.Key("sscc", sscc)
 				}
 			}
 		case "LIN":
-			r.use(i)
+			r.Use(i)
 			if at != nil {
 				at.line.Line = s.Text(1)
 				r.item(&at.line, at.place, s, 2)
 			}
 		case "SN1":
-			r.use(i)
+			r.Use(i)
 			if at != nil && !at.has {
 				at.has = true
 				r.measure(&at.line, at.place, s.Text(2), s.Part(3, 1))
 				at.line.Quantity = at.line.Quantity.Neg()
-				attribute(&at.line, "ordered", s.Text(5))
+				edi.Attribute(&at.line, "ordered", s.Text(5))
 				if at.line.Line == "" {
 					at.line.Line = s.Text(1)
 				}
 			}
 		case "PO4":
 			if at != nil && s.Text(1) != "" {
-				r.use(i)
-				attribute(&at.line, "pack", s.Text(1))
+				r.Use(i)
+				edi.Attribute(&at.line, "pack", s.Text(1))
 			}
 		case "CTT":
 			ctt = i
 		}
 	})
-	d.locate(header, "ST", "BY", "OB", "MA", "Z7")
+	d.Locate(header, "ST", "BY", "OB", "MA", "Z7")
 	if d.Location == "" {
 		for _, id := range order {
-			if p, ok := find(levels[id].parties, "ST", "BY", "OB", "Z7"); ok && d.Location == "" {
-				d.Location, d.LocationScheme = p.id, p.scheme
+			if p, ok := edi.Find(levels[id].parties, "ST", "BY", "OB", "Z7"); ok && d.Location == "" {
+				d.Location, d.LocationScheme = p.ID, p.Scheme
 			}
 		}
 	}
-	from, _ := find(header, "SF", "SH", "SU", "VN")
+	from, _ := edi.Find(header, "SF", "SH", "SU", "VN")
 	var sum inventory.Decimal
 	for _, id := range order {
 		l := levels[id]
@@ -129,30 +129,30 @@ func (r *reading) shipNotice() {
 		if line.Line == "" {
 			line.Line = id
 		}
-		line.LocationFrom = from.id
+		line.LocationFrom = from.ID
 		if o := r.own(levels, l, func(a *level) bool { return a.order != "" }); o != nil {
-			attribute(&line, "order", o.order)
+			edi.Attribute(&line, "order", o.order)
 		}
 		if p := r.own(levels, l, func(a *level) bool { return a.sscc != "" }); p != nil {
-			attribute(&line, "sscc", p.sscc)
+			edi.Attribute(&line, "sscc", p.sscc)
 		}
-		if o := r.own(levels, l, func(a *level) bool { _, ok := find(a.parties, "BY", "Z7", "ST"); return ok }); o != nil {
-			if p, _ := find(o.parties, "Z7", "BY", "ST"); p.id != d.Location {
-				line.LocationTo = p.id
+		if o := r.own(levels, l, func(a *level) bool { _, ok := edi.Find(a.parties, "BY", "Z7", "ST"); return ok }); o != nil {
+			if p, _ := edi.Find(o.parties, "Z7", "BY", "ST"); p.ID != d.Location {
+				line.LocationTo = p.ID
 			}
 		}
 		d.Lines = append(d.Lines, line)
 	}
 	if len(d.Lines) == 0 {
-		r.fail("", "no level of it says an item and how many were shipped")
+		r.Fail("", "no level of it says an item and how many were shipped")
 	}
 	if ctt >= 0 {
 		r.total(ctt, &r.Body[ctt], sum, "levels (HL)", len(order), len(d.Lines))
 	}
-	if shipped.isZero() {
+	if shipped.IsZero() {
 		shipped = written
 	}
-	r.happened(d, shipped, written)
+	r.Happened(d, shipped, written)
 }
 
 // above is the nearest level above l that is so; own looks at l first.
@@ -195,40 +195,40 @@ var apart = map[string]string{
 // accepted one, unless together they would be more than was shipped; then it is a
 // part of it.
 func (r *reading) receivingAdvice() {
-	d := r.draft("receipt", "received", "wms")
-	var written, received said
-	var parties []party
+	d := r.Draft("receipt", "received", "wms")
+	var written, received edi.Said
+	var parties []edi.Place
 	var lines []*receivedLine
 	var at *receivedLine
 	ctt := -1
 	pending := inventory.Line{} // a LIN that stands before its RCD
 	hasPending := false
-	r.segments(func(i int, s *edi.Segment) {
+	r.Each(func(i int, s *edi.Segment) {
 		switch s.Tag {
 		case "BRA":
-			r.use(i)
-			d.number = s.Text(1)
-			d.key("receiving_advice", s.Text(1))
+			r.Use(i)
+			d.Number = s.Text(1)
+			d.Key("receiving_advice", s.Text(1))
 			r.purpose(d, "BRA", s.Text(3))
 			written, _ = r.when("BRA", s.Text(2), s.Text(5), "")
 		case "REF":
 			r.reference(d, i, s)
 			if s.Text(1) == "SI" || s.Text(1) == "DJ" {
-				r.use(i)
-				d.key(inventory.KeyDelivery, s.Text(2))
+				r.Use(i)
+				d.Key(inventory.KeyDelivery, s.Text(2))
 			}
 		case "PRF":
-			r.use(i)
-			d.key("order", s.Text(1))
+			r.Use(i)
+			d.Key("order", s.Text(1))
 			if at != nil {
-				attribute(&at.line, "order", s.Text(1))
+				edi.Attribute(&at.line, "order", s.Text(1))
 			}
 		case "DTM":
 			if t, ok := r.when("DTM", s.Text(2), s.Text(3), s.Text(4)); ok {
-				r.use(i)
+				r.Use(i)
 				switch s.Text(1) {
 				case "050", "035", "140", "310":
-					if received.isZero() {
+					if received.IsZero() {
 						received = t
 					}
 				}
@@ -236,7 +236,7 @@ func (r *reading) receivingAdvice() {
 		case "N1":
 			parties = append(parties, r.party(i, s))
 		case "RCD":
-			r.use(i)
+			r.Use(i)
 			at = r.received(s)
 			lines = append(lines, at)
 			if hasPending {
@@ -244,15 +244,15 @@ func (r *reading) receivingAdvice() {
 				hasPending = false
 			}
 		case "SN1":
-			r.use(i)
+			r.Use(i)
 			if at != nil {
-				at.shipped, at.saysShipped = r.quantity(at.place, s.Text(2)), true
-				attribute(&at.line, "shipped", s.Text(2))
+				at.shipped, at.saysShipped = r.Quantity(at.place, s.Text(2)), true
+				edi.Attribute(&at.line, "shipped", s.Text(2))
 			}
 		case "LIN":
-			r.use(i)
+			r.Use(i)
 			l := inventory.Line{Line: s.Text(1)}
-			r.item(&l, r.place("LIN"), s, 2)
+			r.item(&l, r.Loop("LIN"), s, 2)
 			if at != nil && at.line.Item == "" && len(at.line.ItemIDs) == 0 {
 				at.adopt(&l)
 			} else {
@@ -260,31 +260,31 @@ func (r *reading) receivingAdvice() {
 			}
 		case "MAN":
 			if sscc := r.pack("MAN", i, s); sscc != "" {
-				d.key("sscc", sscc)
+				d.Key("sscc", sscc)
 				if at != nil {
-					attribute(&at.line, "sscc", sscc)
+					edi.Attribute(&at.line, "sscc", sscc)
 				}
 			}
 		case "CTT":
 			ctt = i
 		}
 	})
-	d.locate(parties, "ST", "BY", "WH", "RL", "MA")
+	d.Locate(parties, "ST", "BY", "WH", "RL", "MA")
 	var sum inventory.Decimal
 	for _, l := range lines {
 		sum = sum.Add(l.line.Quantity)
 		d.Lines = append(d.Lines, r.split(l)...)
 	}
 	if len(lines) == 0 {
-		r.fail("", "no line of it says how many were received")
+		r.Fail("", "no line of it says how many were received")
 	}
 	if ctt >= 0 {
-		r.total(ctt, &r.Body[ctt], sum, "lines (RCD)", len(lines), r.loops["LIN"])
+		r.total(ctt, &r.Body[ctt], sum, "lines (RCD)", len(lines), r.Loops["LIN"])
 	}
-	if received.isZero() {
+	if received.IsZero() {
 		received = written
 	}
-	r.happened(d, received, written)
+	r.Happened(d, received, written)
 }
 
 type receivedLine struct {
@@ -307,13 +307,13 @@ func (l *receivedLine) adopt(item *inventory.Line) {
 		l.line.Line = item.Line
 	}
 	for k, v := range item.Attributes {
-		attribute(&l.line, k, v)
+		edi.Attribute(&l.line, k, v)
 	}
 }
 
 // received reads an RCD.
 func (r *reading) received(s *edi.Segment) *receivedLine {
-	l := &receivedLine{place: r.place("RCD")}
+	l := &receivedLine{place: r.Loop("RCD")}
 	l.line.Line = s.Text(1)
 	if s.Text(2) != "" {
 		r.measure(&l.line, l.place, s.Text(2), s.Part(3, 1))
@@ -321,14 +321,14 @@ func (r *reading) received(s *edi.Segment) *receivedLine {
 		r.unit(&l.line, l.place, s.Part(3, 1))
 	}
 	if s.Text(4) != "" {
-		l.returned = r.quantity(l.place, s.Text(4))
+		l.returned = r.Quantity(l.place, s.Text(4))
 	}
 	for e := 6; e <= s.Len(); e += 3 {
 		if s.Text(e) != "" {
 			if l.line.UOM == "" {
 				r.unit(&l.line, l.place, s.Part(e+1, 1))
 			}
-			l.question = append(l.question, question{r.quantity(l.place, s.Text(e)), s.Text(e + 2)})
+			l.question = append(l.question, question{r.Quantity(l.place, s.Text(e)), s.Text(e + 2)})
 		}
 	}
 	return l
@@ -343,14 +343,14 @@ func (r *reading) split(l *receivedLine) []inventory.Line {
 		if !ok {
 			what = "condition_" + q.condition
 		}
-		attribute(&good, what, q.quantity.String())
+		edi.Attribute(&good, what, q.quantity.String())
 		status, ok := apart[what]
 		if !ok {
 			continue
 		}
 		other := l.line
 		other.Attributes = nil
-		attribute(&other, "condition", q.condition)
+		edi.Attribute(&other, "condition", q.condition)
 		other.Quantity, other.Status = q.quantity, status
 		rest = append(rest, other)
 		switch together := good.Quantity.Add(q.quantity); {

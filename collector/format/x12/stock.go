@@ -32,99 +32,9 @@ var flows = map[string]string{
 	"RQ": "returned_sellable", "AB": "shipped", "AA": "stolen",
 }
 
-// sheet collects the lines of a set by the place they are about.
-type sheet struct {
-	r     *reading
-	plain party // where a line names no place of its own
-	// at and sold are the drafts by place: what is there, and what was sold.
-	at, sold map[string]*draft
-}
-
-func newSheet(r *reading) *sheet {
-	return &sheet{r: r, at: map[string]*draft{}, sold: map[string]*draft{}}
-}
-
-func (s *sheet) draft(of map[string]*draft, p party, i int, workflow, system string) *draft {
-	d := of[p.id]
-	if d == nil {
-		d = s.r.draft(workflow, "reported", system)
-		d.Location, d.LocationScheme = p.id, p.scheme
-		d.from, d.partial = i, true
-		of[p.id] = d
-	}
-	d.to = i
-	return d
-}
-
-// stock adds a line that says how much there is.
-func (s *sheet) stock(p party, i int, l inventory.Line, kind [2]string, known bool, list, code string) {
-	l.Measure = "absolute"
-	if l.Bucket, l.Status = kind[0], kind[1]; !known {
-		l.Bucket = list + ":" + code
-	}
-	attribute(&l, "quantity_qualifier", code)
-	d := s.draft(s.at, p, i, "snapshot", "erp")
-	l.Line = fmt.Sprint(len(d.Lines) + 1)
-	d.Lines = append(d.Lines, l)
-}
-
-// flow adds a line that says what moved: sold units leave, returned ones come
-// back.
-func (s *sheet) flow(p party, i int, l inventory.Line, activity, code string) {
-	l.Activity = activity
-	attribute(&l, "quantity_qualifier", code)
-	switch activity {
-	case "sale":
-		l.Quantity = l.Quantity.Neg()
-	case "return":
-	default:
-		l.Stock = "none"
-	}
-	d := s.draft(s.sold, p, i, "posting_batch", "erp")
-	l.Line = fmt.Sprint(len(d.Lines) + 1)
-	d.Lines = append(d.Lines, l)
-}
-
-// close completes the drafts: when, for which day, and what the sold ones cover.
-func (s *sheet) close(number string, end said, day, period string) {
-	for _, d := range s.r.drafts {
-		d.number = number
-		if d.number == "" {
-			d.number = period
-		}
-		s.r.happened(d, end)
-		if d.Workflow != "posting_batch" {
-			for i := range d.Lines {
-				if l := &d.Lines[i]; l.AsOf == "" && !end.isZero() {
-					l.AsOf = end.day
-				}
-			}
-			continue
-		}
-		d.BusinessDate = day
-		d.Covers = &inventory.Covers{Location: d.Location, BusinessDate: day, MemberKey: inventory.KeyReceipt}
-		if day == "" {
-			d.Covers.Slice = period
-		}
-		sums := map[string]inventory.Decimal{}
-		var order []string
-		for i := range d.Lines {
-			if l := &d.Lines[i]; l.Stock == "" {
-				if _, ok := sums[l.UOM]; !ok {
-					order = append(order, l.UOM)
-				}
-				sums[l.UOM] = sums[l.UOM].Add(l.Quantity)
-			}
-		}
-		for _, uom := range order {
-			d.Covers.Units = append(d.Covers.Units, inventory.Quantity{UOM: uom, Quantity: sums[uom]})
-		}
-	}
-}
-
 // destinations calls do for every place and quantity of an SDQ, and checks them
 // against the quantity they divide.
-func (r *reading) destinations(place string, s *edi.Segment, do func(p party, quantity inventory.Decimal)) (sum inventory.Decimal) {
+func (r *reading) destinations(place string, s *edi.Segment, do func(p edi.Place, quantity inventory.Decimal)) (sum inventory.Decimal) {
 	scheme := schemes[s.Text(2)]
 	if scheme == "" {
 		scheme = "x12:" + s.Text(2)
@@ -133,8 +43,8 @@ func (r *reading) destinations(place string, s *edi.Segment, do func(p party, qu
 		if s.Text(e) == "" {
 			continue
 		}
-		q := r.quantity(place, s.Text(e+1))
-		do(party{id: s.Text(e), scheme: scheme}, q)
+		q := r.Quantity(place, s.Text(e+1))
+		do(edi.Place{ID: s.Text(e), Scheme: scheme}, q)
 		sum = sum.Add(q)
 	}
 	return sum
@@ -143,14 +53,14 @@ func (r *reading) destinations(place string, s *edi.Segment, do func(p party, qu
 // inventoryAdvice reads an 846: how much there is, by place. Its numbers are
 // absolute.
 func (r *reading) inventoryAdvice() {
-	sheet := newSheet(r)
-	var header []party
-	var dates [2]said
+	sheet := edi.NewSheet(r.Reading)
+	var header []edi.Place
+	var dates [2]edi.Said
 	number := ""
 	var item inventory.Line
 	var asOf string
 	inLine, ctt := false, -1
-	var local party
+	var local edi.Place
 	// pending is the quantity whose unit, and places, may follow it.
 	var pending struct {
 		has  bool
@@ -167,15 +77,15 @@ func (r *reading) inventoryAdvice() {
 		l := pending.line
 		l.AsOf = asOf
 		at := local
-		if at.id == "" {
-			at, _ = find(header, "WH", "ST", "RL", "SF", "SE", "SU", "VN")
+		if at.ID == "" {
+			at, _ = edi.Find(header, "WH", "ST", "RL", "SF", "SE", "SU", "VN")
 		}
-		sheet.stock(at, pending.i, l, kind, known, "673", pending.code)
+		sheet.Stock(at, pending.i, l, kind, known, "673", pending.code)
 	}
-	r.segments(func(i int, s *edi.Segment) {
+	r.Each(func(i int, s *edi.Segment) {
 		switch s.Tag {
 		case "BIA":
-			r.use(i)
+			r.Use(i)
 			number = s.Text(3)
 			dates[1], _ = r.when("BIA", s.Text(4), s.Text(5), "")
 		case "N1":
@@ -189,44 +99,44 @@ func (r *reading) inventoryAdvice() {
 			if t, ok := r.when("DTM", s.Text(2), s.Text(3), s.Text(4)); ok {
 				switch {
 				case inLine && (s.Text(1) == "007" || s.Text(1) == "405" || s.Text(1) == "514"):
-					r.use(i)
-					asOf = t.day
-				case !inLine && dates[0].isZero():
-					r.use(i)
+					r.Use(i)
+					asOf = t.Day
+				case !inLine && dates[0].IsZero():
+					r.Use(i)
 					dates[0] = t
 				}
 			}
 		case "LIN":
-			r.use(i)
+			r.Use(i)
 			flush()
-			inLine, asOf, local = true, "", party{}
+			inLine, asOf, local = true, "", edi.Place{}
 			item = inventory.Line{}
-			r.item(&item, r.place("LIN"), s, 2)
-			attribute(&item, "line", s.Text(1))
+			r.item(&item, r.Loop("LIN"), s, 2)
+			edi.Attribute(&item, "line", s.Text(1))
 		case "QTY":
-			r.use(i)
+			r.Use(i)
 			flush()
 			if !inLine {
-				r.fail("QTY", "a quantity stands before any item (LIN)")
+				r.Fail("QTY", "a quantity stands before any item (LIN)")
 			}
 			pending.has, pending.i, pending.code = true, i, s.Text(1)
-			pending.line = clone(item)
-			r.measure(&pending.line, r.in("LIN"), s.Text(2), s.Part(3, 1))
+			pending.line = edi.Clone(item)
+			r.measure(&pending.line, r.In("LIN"), s.Text(2), s.Part(3, 1))
 		case "UIT":
-			r.use(i)
+			r.Use(i)
 			if pending.has && pending.line.UOM == "" {
-				r.unit(&pending.line, r.in("LIN"), s.Part(1, 1))
+				r.unit(&pending.line, r.In("LIN"), s.Part(1, 1))
 			}
 		case "SDQ":
-			r.use(i)
+			r.Use(i)
 			if pending.has {
 				whole := pending
 				pending.has = false
 				kind, known := stocks[whole.code]
-				r.destinations(r.in("LIN"), s, func(p party, q inventory.Decimal) {
-					l := clone(whole.line)
+				r.destinations(r.In("LIN"), s, func(p edi.Place, q inventory.Decimal) {
+					l := edi.Clone(whole.line)
 					l.Quantity, l.AsOf = q, asOf
-					sheet.stock(p, i, l, kind, known, "673", whole.code)
+					sheet.Stock(p, i, l, kind, known, "673", whole.code)
 				})
 			}
 		case "CTT":
@@ -236,37 +146,24 @@ func (r *reading) inventoryAdvice() {
 	})
 	flush()
 	if ctt >= 0 {
-		r.use(ctt)
-		r.Count("CTT01", r.Body[ctt].Text(1), r.loops["LIN"], "lines (LIN)")
+		r.Use(ctt)
+		r.Count("CTT01", r.Body[ctt].Text(1), r.Loops["LIN"], "lines (LIN)")
 	}
 	end := dates[0]
-	if end.isZero() {
+	if end.IsZero() {
 		end = dates[1]
 	}
-	sheet.close(number, end, "", end.day)
-}
-
-// in is the place of the current occurrence of a loop.
-func (r *reading) in(tag string) string { return fmt.Sprintf("%s[%d]", tag, r.loops[tag]) }
-
-func clone(l inventory.Line) inventory.Line {
-	attributes := l.Attributes
-	l.Attributes = nil
-	for k, v := range attributes {
-		attribute(&l, k, v)
-	}
-	l.ItemIDs = append([]inventory.Key(nil), l.ItemIDs...)
-	return l
+	sheet.Close(number, end, "", end.Day)
 }
 
 // productActivity reads an 852: by item, what there is and what moved in a
 // period, for one place or divided among many (SDQ). A QTY behind a ZA says more
 // of it; one behind the item is a quantity of its own.
 func (r *reading) productActivity() {
-	sheet := newSheet(r)
-	var header []party
+	sheet := edi.NewSheet(r.Reading)
+	var header []edi.Place
 	var item inventory.Line
-	var from, to, written said
+	var from, to, written edi.Said
 	ctt := -1
 	type activity struct {
 		has     bool
@@ -277,13 +174,13 @@ func (r *reading) productActivity() {
 		split   bool
 	}
 	var at activity
-	put := func(p party, i int, l inventory.Line, code string) {
+	put := func(p edi.Place, i int, l inventory.Line, code string) {
 		if flow, ok := flows[code]; ok {
-			sheet.flow(p, i, l, flow, code)
+			sheet.Flow(p, i, l, flow, code)
 			return
 		}
 		kind, known := activities[code]
-		sheet.stock(p, i, l, kind, known, "859", code)
+		sheet.Stock(p, i, l, kind, known, "859", code)
 	}
 	flush := func() {
 		if !at.has {
@@ -292,72 +189,72 @@ func (r *reading) productActivity() {
 		at.has = false
 		if at.split {
 			if at.line.Quantity != at.divided && !at.line.Quantity.IsZero() {
-				r.Contradict("ZA02", at.line.Quantity.String(), fmt.Sprintf("the places of %s (%s) have %s together", r.in("LIN"), at.code, at.divided))
+				r.Contradict("ZA02", at.line.Quantity.String(), fmt.Sprintf("the places of %s (%s) have %s together", r.In("LIN"), at.code, at.divided))
 			}
 			return
 		}
-		p, _ := find(header, "ST", "RL", "BY", "WH", "MA")
+		p, _ := edi.Find(header, "ST", "RL", "BY", "WH", "MA")
 		put(p, at.i, at.line, at.code)
 	}
-	r.segments(func(i int, s *edi.Segment) {
+	r.Each(func(i int, s *edi.Segment) {
 		switch s.Tag {
 		case "XQ":
-			r.use(i)
+			r.Use(i)
 			from, _ = r.when("XQ", s.Text(2), "", "")
 			to, _ = r.when("XQ", s.Text(3), "", "")
 		case "N1":
 			header = append(header, r.party(i, s))
 		case "DTM":
 			if t, ok := r.when("DTM", s.Text(2), s.Text(3), s.Text(4)); ok {
-				r.use(i)
+				r.Use(i)
 				written = t
 			}
 		case "LIN":
-			r.use(i)
+			r.Use(i)
 			flush()
 			item = inventory.Line{}
-			r.item(&item, r.place("LIN"), s, 2)
-			attribute(&item, "line", s.Text(1))
+			r.item(&item, r.Loop("LIN"), s, 2)
+			edi.Attribute(&item, "line", s.Text(1))
 		case "ZA":
-			r.use(i)
+			r.Use(i)
 			flush()
-			at = activity{has: true, i: i, code: s.Text(1), line: clone(item)}
-			if r.loops["LIN"] == 0 {
-				r.fail("ZA", "an activity stands before any item (LIN)")
+			at = activity{has: true, i: i, code: s.Text(1), line: edi.Clone(item)}
+			if r.Loops["LIN"] == 0 {
+				r.Fail("ZA", "an activity stands before any item (LIN)")
 			}
 			if s.Text(2) != "" {
-				r.measure(&at.line, r.in("LIN"), s.Text(2), s.Part(3, 1))
+				r.measure(&at.line, r.In("LIN"), s.Text(2), s.Part(3, 1))
 			} else if s.Part(3, 1) != "" {
-				r.unit(&at.line, r.in("LIN"), s.Part(3, 1))
+				r.unit(&at.line, r.In("LIN"), s.Part(3, 1))
 			}
 			if s.Text(7) != "" {
-				attribute(&at.line, "reference", s.Text(7))
+				edi.Attribute(&at.line, "reference", s.Text(7))
 			}
 		case "QTY":
-			r.use(i)
+			r.Use(i)
 			if at.has {
-				attribute(&at.line, "qty_"+s.Text(1), s.Text(2))
+				edi.Attribute(&at.line, "qty_"+s.Text(1), s.Text(2))
 				return
 			}
-			l := clone(item)
-			r.measure(&l, r.in("LIN"), s.Text(2), s.Part(3, 1))
-			p, _ := find(header, "ST", "RL", "BY", "WH", "MA")
+			l := edi.Clone(item)
+			r.measure(&l, r.In("LIN"), s.Text(2), s.Part(3, 1))
+			p, _ := edi.Find(header, "ST", "RL", "BY", "WH", "MA")
 			kind, known := stocks[s.Text(1)]
 			if s.Text(1) == "32" {
-				sheet.flow(p, i, l, "sale", s.Text(1))
+				sheet.Flow(p, i, l, "sale", s.Text(1))
 				return
 			}
-			sheet.stock(p, i, l, kind, known, "673", s.Text(1))
+			sheet.Stock(p, i, l, kind, known, "673", s.Text(1))
 		case "SDQ":
-			r.use(i)
+			r.Use(i)
 			if !at.has {
 				return
 			}
 			at.split = true
-			sum := r.destinations(r.in("LIN"), s, func(p party, q inventory.Decimal) {
-				l := clone(at.line)
+			sum := r.destinations(r.In("LIN"), s, func(p edi.Place, q inventory.Decimal) {
+				l := edi.Clone(at.line)
 				if l.UOM == "" {
-					r.unit(&l, r.in("LIN"), s.Text(1))
+					r.unit(&l, r.In("LIN"), s.Text(1))
 				}
 				l.Quantity = q
 				put(p, i, l, at.code)
@@ -370,35 +267,22 @@ func (r *reading) productActivity() {
 	})
 	flush()
 	if ctt >= 0 {
-		r.use(ctt)
-		r.Count("CTT01", r.Body[ctt].Text(1), r.loops["LIN"], "lines (LIN)")
+		r.Use(ctt)
+		r.Count("CTT01", r.Body[ctt].Text(1), r.Loops["LIN"], "lines (LIN)")
 	}
-	day, period, end := span(from, to)
-	if end.isZero() {
+	day, period, end := edi.Span(from, to)
+	if end.IsZero() {
 		end = written
 	}
-	sheet.close("", end, day, period)
-}
-
-// span is the day of a period that is one, the period in words, and its end.
-func span(from, to said) (day, period string, end said) {
-	switch {
-	case from.isZero() && to.isZero():
-		return "", "", end
-	case to.isZero() || to.day == from.day:
-		return from.day, from.day, from
-	case from.isZero():
-		return to.day, to.day, to
-	}
-	return "", from.day + "/" + to.day, to
+	sheet.Close("", end, day, period)
 }
 
 // transferAndResale reads an 867: what a distributor or a store sold, by place
 // (PTD and its N1) and item.
 func (r *reading) transferAndResale() {
-	sheet := newSheet(r)
-	var header, local []party
-	var from, to, written, day said
+	sheet := edi.NewSheet(r.Reading)
+	var header, local []edi.Place
+	var from, to, written, day edi.Said
 	number := ""
 	var item inventory.Line
 	inTransfer, haveItem, quantityFirst, ctt := false, false, false, -1
@@ -409,26 +293,26 @@ func (r *reading) transferAndResale() {
 	}
 	// A quantity may stand before its item, or behind it.
 	var waiting []counted
-	place := func() party {
-		if p, ok := find(local, "ST", "BY", "SF", "EN", "MA"); ok {
+	place := func() edi.Place {
+		if p, ok := edi.Find(local, "ST", "BY", "SF", "EN", "MA"); ok {
 			return p
 		}
-		p, _ := find(header, "ST", "RL", "BY", "DB", "DS", "SU", "SE")
+		p, _ := edi.Find(header, "ST", "RL", "BY", "DB", "DS", "SU", "SE")
 		return p
 	}
 	put := func(c counted) {
 		switch c.code {
 		case "32":
-			sheet.flow(place(), c.i, c.line, "sale", c.code)
+			sheet.Flow(place(), c.i, c.line, "sale", c.code)
 		case "39":
-			sheet.flow(place(), c.i, c.line, "shipped", c.code)
+			sheet.Flow(place(), c.i, c.line, "shipped", c.code)
 		case "87":
-			sheet.flow(place(), c.i, c.line, "received", c.code)
+			sheet.Flow(place(), c.i, c.line, "received", c.code)
 		case "76":
-			sheet.flow(place(), c.i, c.line, "returned", c.code)
+			sheet.Flow(place(), c.i, c.line, "returned", c.code)
 		default:
 			kind, known := stocks[c.code]
-			sheet.stock(place(), c.i, c.line, kind, known, "673", c.code)
+			sheet.Stock(place(), c.i, c.line, kind, known, "673", c.code)
 		}
 	}
 	flush := func() {
@@ -437,10 +321,10 @@ func (r *reading) transferAndResale() {
 		}
 		waiting = nil
 	}
-	r.segments(func(i int, s *edi.Segment) {
+	r.Each(func(i int, s *edi.Segment) {
 		switch s.Tag {
 		case "BPT":
-			r.use(i)
+			r.Use(i)
 			number = s.Text(2)
 			written, _ = r.when("BPT", s.Text(3), "", "")
 		case "DTM":
@@ -448,7 +332,7 @@ func (r *reading) transferAndResale() {
 			if !ok {
 				return
 			}
-			r.use(i)
+			r.Use(i)
 			switch s.Text(1) {
 			case "090", "007", "150", "193":
 				from = t
@@ -458,10 +342,10 @@ func (r *reading) transferAndResale() {
 				day = t
 			}
 		case "PTD":
-			r.use(i)
+			r.Use(i)
 			flush()
 			inTransfer, haveItem, quantityFirst, local = true, false, false, nil
-			r.place("PTD")
+			r.Loop("PTD")
 		case "N1":
 			if inTransfer {
 				flush()
@@ -470,29 +354,29 @@ func (r *reading) transferAndResale() {
 				header = append(header, r.party(i, s))
 			}
 		case "LIN":
-			r.use(i)
+			r.Use(i)
 			item = inventory.Line{}
-			r.item(&item, r.place("LIN"), s, 2)
-			attribute(&item, "line", s.Text(1))
+			r.item(&item, r.Loop("LIN"), s, 2)
+			edi.Attribute(&item, "line", s.Text(1))
 			haveItem = true
 			for n := range waiting {
 				if w := &waiting[n].line; w.Item == "" {
-					l := clone(item)
+					l := edi.Clone(item)
 					l.Quantity, l.UOM = w.Quantity, w.UOM
 					*w = l
 				}
 			}
 		case "QTY":
-			r.use(i)
+			r.Use(i)
 			c := counted{i: i, code: s.Text(1)}
 			// Within a PTD either each item stands before its quantities, or behind.
 			if quantityFirst = quantityFirst || !haveItem; !quantityFirst {
-				c.line = clone(item)
+				c.line = edi.Clone(item)
 			}
 			r.measure(&c.line, "QTY", s.Text(2), s.Part(3, 1))
 			waiting = append(waiting, c)
 		case "UIT":
-			r.use(i)
+			r.Use(i)
 			if n := len(waiting); n > 0 && waiting[n-1].line.UOM == "" {
 				r.unit(&waiting[n-1].line, "UIT", s.Part(1, 1))
 			}
@@ -503,17 +387,17 @@ func (r *reading) transferAndResale() {
 	})
 	flush()
 	if ctt >= 0 {
-		r.use(ctt)
-		if said := r.Body[ctt].Text(1); said != fmt.Sprint(r.loops["PTD"]) {
-			r.Count("CTT01", said, r.loops["LIN"], "lines (LIN)")
+		r.Use(ctt)
+		if said := r.Body[ctt].Text(1); said != fmt.Sprint(r.Loops["PTD"]) {
+			r.Count("CTT01", said, r.Loops["LIN"], "lines (LIN)")
 		}
 	}
-	if from.isZero() && to.isZero() {
+	if from.IsZero() && to.IsZero() {
 		from = day
 	}
-	businessDay, period, end := span(from, to)
-	if end.isZero() {
+	businessDay, period, end := edi.Span(from, to)
+	if end.IsZero() {
 		end = written
 	}
-	sheet.close(number, end, businessDay, period)
+	sheet.Close(number, end, businessDay, period)
 }

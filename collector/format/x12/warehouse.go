@@ -12,19 +12,19 @@ import (
 
 // shippingOrder reads a 940: the order to a warehouse to ship.
 func (r *reading) shippingOrder() {
-	d := r.draft("fulfilment", "ordered", "oms")
-	var parties []party
+	d := r.Draft("fulfilment", "ordered", "oms")
+	var parties []edi.Place
 	var sum inventory.Decimal
 	var line *inventory.Line
-	var ordered said
-	r.segments(func(i int, s *edi.Segment) {
+	var ordered edi.Said
+	r.Each(func(i int, s *edi.Segment) {
 		switch s.Tag {
 		case "W05":
-			r.use(i)
-			d.number = s.Text(2)
-			d.key(inventory.KeyDelivery, s.Text(2))
-			d.key("order", s.Text(3))
-			d.say("order_status", s.Text(1))
+			r.Use(i)
+			d.Number = s.Text(2)
+			d.Key(inventory.KeyDelivery, s.Text(2))
+			d.Key("order", s.Text(3))
+			d.Say("order_status", s.Text(1))
 			switch s.Text(1) { // element 473
 			case "F", "D":
 				d.Transaction.Status = "cancelled"
@@ -37,17 +37,17 @@ func (r *reading) shippingOrder() {
 			r.reference(d, i, s)
 		case "G62":
 			if t, ok := r.when("G62", s.Text(2), s.Text(4), s.Text(5)); ok {
-				r.use(i)
+				r.Use(i)
 				switch s.Text(1) {
 				case "10", "17", "53":
-					d.say("requested", t.sent())
+					d.Say("requested", t.AsSent)
 				case "04":
 					ordered = t
 				}
 			}
 		case "W01":
-			r.use(i)
-			place := r.place("W01")
+			r.Use(i)
+			place := r.Loop("W01")
 			d.Lines = append(d.Lines, inventory.Line{})
 			line = &d.Lines[len(d.Lines)-1]
 			r.measure(line, place, s.Text(1), s.Text(2))
@@ -57,62 +57,62 @@ func (r *reading) shippingOrder() {
 			r.name(line, place, s.Text(4), s.Text(5))
 			r.name(line, place, s.Text(6), s.Text(7))
 			r.name(line, place, s.Text(15), s.Text(16))
-			line.Line = fmt.Sprint(r.loops["W01"])
+			line.Line = fmt.Sprint(r.Loops["W01"])
 		case "W76":
-			r.use(i)
+			r.Use(i)
 			r.Total("W7601", s.Text(1), sum, "the quantities ordered")
 		}
 	})
-	d.locate(parties, "WH", "SF")
-	r.happened(d, ordered)
-	d.destination(parties)
+	d.Locate(parties, "WH", "SF")
+	r.Happened(d, ordered)
+	destination(d, parties)
 	r.needsLines(d, "W01")
 }
 
 // destination puts where the goods go on every line.
-func (d *draft) destination(parties []party) {
-	if to, ok := find(parties, "ST", "CN", "UC"); ok {
+func destination(d *edi.Draft, parties []edi.Place) {
+	if to, ok := edi.Find(parties, "ST", "CN", "UC"); ok {
 		for i := range d.Lines {
-			d.Lines[i].LocationTo = to.id
+			d.Lines[i].LocationTo = to.ID
 		}
 	}
 }
 
-func (r *reading) needsLines(d *draft, tag string) {
+func (r *reading) needsLines(d *edi.Draft, tag string) {
 	if len(d.Lines) == 0 {
-		r.fail("", fmt.Sprintf("it has no line (%s)", tag))
+		r.Fail("", fmt.Sprintf("it has no line (%s)", tag))
 	}
 }
 
 // shippingAdvice reads a 945: what a warehouse shipped.
 func (r *reading) shippingAdvice() {
-	r.shipment(r.draft("fulfilment", "shipped", "wms"), "W12")
+	r.shipment(r.Draft("fulfilment", "shipped", "wms"), "W12")
 }
 
 // transferShipment reads a 943: goods on their way to a warehouse.
 func (r *reading) transferShipment() {
-	r.shipment(r.draft("transfer", "shipped", "wms"), "W04")
+	r.shipment(r.Draft("transfer", "shipped", "wms"), "W04")
 }
 
-func (r *reading) shipment(d *draft, detail string) {
-	var parties []party
-	var dates [2]said
+func (r *reading) shipment(d *edi.Draft, detail string) {
+	var parties []edi.Place
+	var dates [2]edi.Said
 	var sum inventory.Decimal
 	sscc := ""
-	r.segments(func(i int, s *edi.Segment) {
+	r.Each(func(i int, s *edi.Segment) {
 		switch s.Tag {
 		case "W06":
-			r.use(i)
+			r.Use(i)
 			// One order may leave in several shipments; only the shipment's own number
 			// tells two equal ones apart.
-			if d.number = s.Text(4); d.number != "" {
-				d.number = s.Text(2) + "-" + d.number
+			if d.Number = s.Text(4); d.Number != "" {
+				d.Number = s.Text(2) + "-" + d.Number
 			}
-			d.key(inventory.KeyDelivery, s.Text(2))
-			d.key("shipment", s.Text(4))
-			d.key("order", s.Text(6))
+			d.Key(inventory.KeyDelivery, s.Text(2))
+			d.Key("shipment", s.Text(4))
+			d.Key("order", s.Text(6))
 			if d.Workflow == "transfer" {
-				d.key(inventory.KeyTransfer, s.Text(2))
+				d.Key(inventory.KeyTransfer, s.Text(2))
 			}
 			dates[1], _ = r.when("W06", s.Text(3), "", "")
 		case "N1":
@@ -121,40 +121,40 @@ func (r *reading) shipment(d *draft, detail string) {
 			r.reference(d, i, s)
 		case "G62":
 			if t, ok := r.when("G62", s.Text(2), s.Text(4), s.Text(5)); ok {
-				r.use(i)
+				r.Use(i)
 				if s.Text(1) == "11" {
 					dates[0] = t
 				}
 			}
 		case "LX":
-			r.use(i)
+			r.Use(i)
 			sscc = ""
 		case "MAN":
 			if id := r.pack("MAN", i, s); id != "" {
 				sscc = id
-				d.key("sscc", id)
+				d.Key("sscc", id)
 			}
 		case detail:
-			r.use(i)
+			r.Use(i)
 			l, shipped := r.shippedLine(s, detail)
 			sum = sum.Add(shipped)
-			attribute(&l, "sscc", sscc)
+			edi.Attribute(&l, "sscc", sscc)
 			d.Lines = append(d.Lines, l)
 		case "W03":
-			r.use(i)
+			r.Use(i)
 			r.Total("W0301", s.Text(1), sum, "the quantities shipped")
 		}
 	})
-	d.locate(parties, "WH", "SF", "DE")
-	d.destination(parties)
+	d.Locate(parties, "WH", "SF", "DE")
+	destination(d, parties)
 	r.needsLines(d, detail)
-	r.happened(d, dates[:]...)
+	r.Happened(d, dates[:]...)
 }
 
 // shippedLine reads a W12 or W04.
 func (r *reading) shippedLine(s *edi.Segment, detail string) (l inventory.Line, shipped inventory.Decimal) {
-	place := r.place(detail)
-	l.Line = fmt.Sprint(r.loops[detail])
+	place := r.Loop(detail)
+	l.Line = fmt.Sprint(r.Loops[detail])
 	if detail == "W04" {
 		r.measure(&l, place, s.Text(1), s.Text(2))
 		r.name(&l, place, "UA", s.Text(3))
@@ -167,9 +167,9 @@ func (r *reading) shippedLine(s *edi.Segment, detail string) (l inventory.Line, 
 			quantity = "0" // nothing of it was shipped
 		}
 		r.measure(&l, place, quantity, s.Text(5))
-		attribute(&l, "shipment_status", s.Text(1))
-		attribute(&l, "ordered", s.Text(2))
-		attribute(&l, "short", s.Text(4))
+		edi.Attribute(&l, "shipment_status", s.Text(1))
+		edi.Attribute(&l, "ordered", s.Text(2))
+		edi.Attribute(&l, "short", s.Text(4))
 		r.name(&l, place, "UA", s.Text(6))
 		r.name(&l, place, s.Text(7), s.Text(8))
 		r.name(&l, place, s.Text(17), s.Text(18))
@@ -183,19 +183,19 @@ func (r *reading) shippedLine(s *edi.Segment, detail string) (l inventory.Line, 
 // stockReceipt reads a 944: what a warehouse received. The quantity of W07 is all
 // that came; W13 says how much of it is damaged, and how much is missing.
 func (r *reading) stockReceipt() {
-	d := r.draft("receipt", "received", "wms")
-	var parties []party
-	var dates [2]said
+	d := r.Draft("receipt", "received", "wms")
+	var parties []edi.Place
+	var dates [2]edi.Said
 	var sum inventory.Decimal
 	at := -1
-	r.segments(func(i int, s *edi.Segment) {
+	r.Each(func(i int, s *edi.Segment) {
 		switch s.Tag {
 		case "W17":
-			r.use(i)
-			d.number = s.Text(3)
-			d.key("warehouse_receipt", s.Text(3))
-			d.key(inventory.KeyDelivery, s.Text(4))
-			d.key("shipment", s.Text(5))
+			r.Use(i)
+			d.Number = s.Text(3)
+			d.Key("warehouse_receipt", s.Text(3))
+			d.Key(inventory.KeyDelivery, s.Text(4))
+			d.Key("shipment", s.Text(5))
 			dates[1], _ = r.when("W17", s.Text(2), s.Text(7), "")
 		case "N1":
 			parties = append(parties, r.party(i, s))
@@ -203,56 +203,56 @@ func (r *reading) stockReceipt() {
 			r.reference(d, i, s)
 		case "G62":
 			if t, ok := r.when("G62", s.Text(2), s.Text(4), s.Text(5)); ok {
-				r.use(i)
-				if c := s.Text(1); c == "50" || c == "35" || c == "11" && dates[0].isZero() {
+				r.Use(i)
+				if c := s.Text(1); c == "50" || c == "35" || c == "11" && dates[0].IsZero() {
 					dates[0] = t
 				}
 			}
 		case "MAN":
 			if id := r.pack("MAN", i, s); id != "" {
-				d.key("sscc", id)
+				d.Key("sscc", id)
 			}
 		case "W07":
-			r.use(i)
-			place := r.place("W07")
-			l := inventory.Line{Line: fmt.Sprint(r.loops["W07"])}
+			r.Use(i)
+			place := r.Loop("W07")
+			l := inventory.Line{Line: fmt.Sprint(r.Loops["W07"])}
 			r.measure(&l, place, s.Text(1), s.Text(2))
 			sum = sum.Add(l.Quantity)
 			r.name(&l, place, "UA", s.Text(3))
 			r.name(&l, place, s.Text(4), s.Text(5))
 			r.name(&l, place, s.Text(6), s.Text(7))
 			r.name(&l, place, s.Text(10), s.Text(11))
-			attribute(&l, "lot", s.Text(8))
+			edi.Attribute(&l, "lot", s.Text(8))
 			d.Lines = append(d.Lines, l)
 			at = len(d.Lines) - 1
 		case "W13":
-			r.use(i)
+			r.Use(i)
 			if at < 0 {
 				return
 			}
-			place := fmt.Sprintf("W07[%d]", r.loops["W07"])
-			q := r.quantity(place, s.Text(1))
+			place := fmt.Sprintf("W07[%d]", r.Loops["W07"])
+			q := r.Quantity(place, s.Text(1))
 			what, ok := conditions[s.Text(3)]
 			if !ok {
 				what = "condition_" + s.Text(3)
 			}
-			attribute(&d.Lines[at], what, q.String())
+			edi.Attribute(&d.Lines[at], what, q.String())
 			if status, ok := apart[what]; ok {
 				other := d.Lines[at]
 				other.Attributes = nil
-				attribute(&other, "condition", s.Text(3))
+				edi.Attribute(&other, "condition", s.Text(3))
 				other.Quantity, other.Status = q, status
 				d.Lines[at].Quantity = d.Lines[at].Quantity.Sub(q)
 				d.Lines = append(d.Lines, other)
 			}
 		case "W14":
-			r.use(i)
+			r.Use(i)
 			r.Total("W1401", s.Text(1), sum, "the quantities received")
 		}
 	})
-	d.locate(parties, "WH", "ST", "DE")
+	d.Locate(parties, "WH", "ST", "DE")
 	r.needsLines(d, "W07")
-	r.happened(d, dates[:]...)
+	r.Happened(d, dates[:]...)
 }
 
 // reasons are the codes of element 181, quantity or status adjustment reason,
@@ -264,40 +264,40 @@ var reasons = map[string]string{
 // adjustmentAdvice reads a 947. An event has one reason, so there is one event
 // for each.
 func (r *reading) adjustmentAdvice() {
-	var parties []party
-	var at said
+	var parties []edi.Place
+	var at edi.Said
 	number, depositor := "", ""
-	byReason := map[string]*draft{}
-	r.segments(func(i int, s *edi.Segment) {
+	byReason := map[string]*edi.Draft{}
+	r.Each(func(i int, s *edi.Segment) {
 		switch s.Tag {
 		case "W15":
-			r.use(i)
+			r.Use(i)
 			at, _ = r.when("W15", s.Text(1), "", "")
 			number, depositor = s.Text(2), s.Text(3)
 		case "N1":
 			parties = append(parties, r.party(i, s))
 		case "W19":
-			r.use(i)
-			place := r.place("W19")
+			r.Use(i)
+			place := r.Loop("W19")
 			d := byReason[s.Text(1)]
 			if d == nil {
-				d = r.draft("adjustment", "adjusted", "wms")
+				d = r.Draft("adjustment", "adjusted", "wms")
 				byReason[s.Text(1)] = d
-				d.from, d.partial, d.place = i, true, place
+				d.From, d.Partial, d.Place = i, true, place
 				if d.ReasonCode = reasons[s.Text(1)]; d.ReasonCode == "" {
 					d.ReasonCode = s.Text(1)
 				}
-				d.say("adjustment_reason", s.Text(1))
+				d.Say("adjustment_reason", s.Text(1))
 			}
-			d.to = i
-			l := inventory.Line{Line: fmt.Sprint(r.loops["W19"])}
+			d.To = i
+			l := inventory.Line{Line: fmt.Sprint(r.Loops["W19"])}
 			r.measure(&l, place, s.Text(2), s.Text(3))
 			r.name(&l, place, "UA", s.Text(4))
 			r.name(&l, place, s.Text(5), s.Text(6))
 			r.name(&l, place, s.Text(7), s.Text(8))
 			r.name(&l, place, s.Text(17), s.Text(18))
-			attribute(&l, "lot", s.Text(9))
-			attribute(&l, "transaction_type", s.Text(16))
+			edi.Attribute(&l, "lot", s.Text(9))
+			edi.Attribute(&l, "transaction_type", s.Text(16))
 			switch s.Text(1) {
 			case "05":
 				l.StatusFrom, l.StatusTo = "sellable", "on_hold"
@@ -307,19 +307,19 @@ func (r *reading) adjustmentAdvice() {
 			d.Lines = append(d.Lines, l)
 		}
 	})
-	for _, d := range r.drafts {
-		d.locate(parties, "WH", "SF", "DE")
-		d.key("adjustment", number)
-		d.key("depositor_adjustment", depositor)
-		if d.number = number; d.number == "" {
-			d.number = depositor
+	for _, d := range r.Drafts {
+		d.Locate(parties, "WH", "SF", "DE")
+		d.Key("adjustment", number)
+		d.Key("depositor_adjustment", depositor)
+		if d.Number = number; d.Number == "" {
+			d.Number = depositor
 		}
-		if d.number != "" {
-			d.number += "-" + d.ReasonCode
+		if d.Number != "" {
+			d.Number += "-" + d.ReasonCode
 		}
-		r.happened(d, at)
+		r.Happened(d, at)
 	}
-	if len(r.drafts) == 0 {
-		r.fail("", "it has no line (W19)")
+	if len(r.Drafts) == 0 {
+		r.Fail("", "it has no line (W19)")
 	}
 }

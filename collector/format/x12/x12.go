@@ -83,7 +83,7 @@ func read(m *edi.Message, source format.Source) []format.Item {
 	if !ok {
 		return []format.Item{m.Unread(fmt.Sprintf("Transaction set %q is not one that tells of inventory, or not read yet: it was kept, not read.", m.Type))}
 	}
-	r := newReading(m, source)
+	r := &reading{edi.NewReading(m, source)}
 	set(r)
-	return r.finish()
+	return r.Items()
 }
