@@ -14,6 +14,7 @@ type Moment struct {
 	Time   time.Time // UTC; the start of the day where no time is said
 	AsSent string
 	Date   string // YYYY-MM-DD as said
+	From   string // the first day of a period, whose last is Date
 	// HasClock says that a time of day was said.
 	HasClock bool
 	Notes    []format.Note
@@ -26,7 +27,10 @@ type clock struct {
 	hour, minute, second, nano int
 	hasClock                   bool
 	zone                       string // as sent; empty means none
+	from                       string
 }
+
+func (c *clock) isoDay() string { return fmt.Sprintf("%04d-%02d-%02d", c.year, c.month, c.day) }
 
 // ReadX12 reads a date as CCYYMMDD or YYMMDD, a time as HHMM, HHMMSS or
 // HHMMSSDD, and a time code (element 623) such as GM or ET. The time may be
@@ -94,6 +98,14 @@ func ReadEDIFACT(value, layout string, zone *time.Location, path string) (Moment
 		if !ok || len(start) != len(head) {
 			return Moment{}, fmt.Errorf("%q is no period of the format %s (%s)", value, layout, form)
 		}
+		first := clock{}
+		if i := strings.Index(head, "HH"); i > 0 {
+			head, start = head[:i], start[:i]
+		}
+		if !first.take(head, start) {
+			return Moment{}, fmt.Errorf("%q is no period of the format %s (%s)", value, layout, form)
+		}
+		c.from = first.isoDay()
 		form, text = tail, end
 	}
 	switch {
@@ -172,7 +184,7 @@ func (c *clock) take(layout, digits string) bool {
 
 // place puts the clock into a zone: the one it names, else that of its place.
 func (c *clock) place(zone *time.Location, path, note string) (Moment, error) {
-	m := Moment{AsSent: c.asSent, Date: fmt.Sprintf("%04d-%02d-%02d", c.year, c.month, c.day), HasClock: c.hasClock}
+	m := Moment{AsSent: c.asSent, Date: c.isoDay(), From: c.from, HasClock: c.hasClock}
 	say := func(code, detail string) {
 		m.Notes = append(m.Notes, format.Note{Code: code, Path: path, Detail: detail})
 	}

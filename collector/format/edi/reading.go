@@ -102,6 +102,9 @@ func (r *Reading) Items() []format.Item {
 				d.Location = r.Interchange.Sender.ID
 			}
 		}
+		if d.Covers != nil && d.Covers.Location == "" {
+			d.Covers.Location = firstOf(d.Location, r.Source.Location)
+		}
 		if r.failure == "" && d.Location == "" && r.Source.Location == "" {
 			r.failure = "it names no location: declare one for its source"
 		}
@@ -154,9 +157,10 @@ func (r *Reading) happened(d *Draft, t Moment) {
 // Said is a date that a segment says, before it is known whose clock it is by.
 // The zero value is none.
 type Said struct {
-	Place, AsSent, Day string
-	HasClock           bool
-	read               func(zone *time.Location, path string) (Moment, error)
+	Place, AsSent string
+	From, Day     string // the first day of a period, and the day itself or the last one
+	HasClock      bool
+	read          func(zone *time.Location, path string) (Moment, error)
 }
 
 // IsZero reports whether no date was said.
@@ -169,7 +173,7 @@ func (r *Reading) When(place string, read func(zone *time.Location, path string)
 		r.Note(format.NotStandard, place, err.Error()+". It is left out.")
 		return Said{}, false
 	}
-	return Said{place, t.AsSent, t.Date, t.HasClock, read}, true
+	return Said{place, t.AsSent, t.From, t.Date, t.HasClock, read}, true
 }
 
 // Happened gives the event the first of the dates, with a time of day where one

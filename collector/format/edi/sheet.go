@@ -12,6 +12,7 @@ type Sheet struct {
 	r *Reading
 	// at and sold are the drafts by place: what is there, and what was sold.
 	at, sold map[string]*Draft
+	drafts   []*Draft
 }
 
 // NewSheet begins a report.
@@ -26,6 +27,7 @@ func (s *Sheet) draft(of map[string]*Draft, p Place, i int, workflow, system str
 		d.Location, d.LocationScheme = p.ID, p.Scheme
 		d.From, d.Partial = i, true
 		of[p.ID] = d
+		s.drafts = append(s.drafts, d)
 	}
 	d.To = i
 	return d
@@ -62,7 +64,7 @@ func (s *Sheet) Flow(p Place, i int, l inventory.Line, activity, code string) {
 
 // Close completes the drafts: when, for which day, and what the sold ones cover.
 func (s *Sheet) Close(number string, end Said, day, period string) {
-	for _, d := range s.r.Drafts {
+	for _, d := range s.drafts {
 		d.Number = number
 		if d.Number == "" {
 			d.Number = period
@@ -77,10 +79,6 @@ func (s *Sheet) Close(number string, end Said, day, period string) {
 			continue
 		}
 		d.BusinessDate = day
-		d.Covers = &inventory.Covers{Location: d.Location, BusinessDate: day, MemberKey: inventory.KeyReceipt}
-		if day == "" {
-			d.Covers.Slice = period
-		}
 		sums := map[string]inventory.Decimal{}
 		var order []string
 		for i := range d.Lines {
@@ -90,6 +88,13 @@ func (s *Sheet) Close(number string, end Said, day, period string) {
 				}
 				sums[l.UOM] = sums[l.UOM].Add(l.Quantity)
 			}
+		}
+		if len(order) == 0 {
+			continue // nothing was sold: it stands for no receipts
+		}
+		d.Covers = &inventory.Covers{Location: d.Location, BusinessDate: day, MemberKey: inventory.KeyReceipt}
+		if day == "" {
+			d.Covers.Slice = period
 		}
 		for _, uom := range order {
 			d.Covers.Units = append(d.Covers.Units, inventory.Quantity{UOM: uom, Quantity: sums[uom]})
