@@ -204,6 +204,17 @@ func (v *Value) First(names ...string) *Value {
 	return nil
 }
 
+// Fields are the members of an object in order, none of everything else.
+func (v *Value) Fields() []Member {
+	if v == nil {
+		return nil
+	}
+	return v.Members
+}
+
+// Is reports whether the value is there and of that kind.
+func (v *Value) Is(kind Kind) bool { return v != nil && v.Kind == kind }
+
 // List returns the elements of an array; a value that is none is a list of one,
 // as JSON-LD has it, and one that is not given an empty list.
 func (v *Value) List() []*Value {
