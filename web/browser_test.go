@@ -303,3 +303,53 @@ func quote(s string) string {
 	b, _ := json.Marshal(s)
 	return string(b)
 }
+
+// TestHandlingFlow: a person acknowledges what is wrong with a sale, resolves it
+// with a reason, sees that on the trail, and opens it again.
+func TestHandlingFlow(t *testing.T) {
+	browser := theBrowser(t)
+	s := serve(t)
+	tab := browser.Open(t, webtest.Look{Width: 1280, Height: 800})
+	shows := func(where, what string) {
+		t.Helper()
+		tab.Until(`document.readyState === "complete" && !!document.querySelector(` + quote(where) + `)?.textContent.includes(` + quote(what) + `)`)
+	}
+	press := func(form, verb string) {
+		t.Helper()
+		tab.Run(chromedp.Click(form+` [value="`+verb+`"]`, chromedp.ByQuery))
+	}
+	tab.Go(s.URL + "/trace/" + url.PathEscape(s.idOf(t, webtest.OverdueReceipt)))
+	const handle = `.finding .handle`
+	tab.Run(
+		chromedp.Click(handle+` summary`, chromedp.ByQuery),
+		chromedp.SendKeys(handle+` [name="by"]`, "ada", chromedp.ByQuery),
+		chromedp.SendKeys(handle+` [name="ticket"]`, "INC-77", chromedp.ByQuery),
+	)
+	press(handle, "acknowledge")
+	shows(".trail", "ada acknowledged a finding")
+	shows(".finding", "INC-77")
+
+	// The browser remembers who it is; Enter in a field acknowledges, and never
+	// resolves.
+	tab.Run(chromedp.Click(handle+` summary`, chromedp.ByQuery), chromedp.SetValue(handle+` [name="resolution"]`, "corrected_manually", chromedp.ByQuery),
+		chromedp.SendKeys(handle+` [name="note"]`, "booked by hand", chromedp.ByQuery))
+	if by := webtest.Eval[string](tab, `document.querySelector('`+handle+` [name="by"]').value`); by != "ada" {
+		t.Errorf("the browser takes the person for %q", by)
+	}
+	press(handle, "resolve")
+	shows(".finding.closed", "booked by hand")
+	shows(".trail", "ada resolved a finding: corrected manually")
+
+	tab.Run(chromedp.Click(handle+` summary`, chromedp.ByQuery))
+	press(handle, "reopen")
+	shows(".trail", "ada opened a finding again")
+	tab.Until(`!!document.querySelector(".finding.open")`)
+
+	// All members of a cause at once.
+	group := s.finding(t, webtest.OverdueReceipt).Group
+	tab.Go(s.URL + "/findings?state=open&group=" + url.QueryEscape(group))
+	tab.Run(chromedp.Click(`#members .handle summary`, chromedp.ByQuery))
+	press(`#members .handle`, "acknowledge")
+	tab.Until(`document.readyState === "complete" && [...document.querySelectorAll("#members tbody tr")].length > 1 &&
+		[...document.querySelectorAll("#members tbody tr")].every(tr => tr.textContent.includes("seen by ada"))`)
+}

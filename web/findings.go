@@ -142,6 +142,18 @@ func kindNames(kinds []inventory.Kind) []string {
 // self is said where an option is its own label.
 func self(s string) string { return s }
 
+// seenOf says how many of a cause's open members somebody looks after.
+func seenOf(g Group) string {
+	switch {
+	case g.Acknowledged == 0:
+		return ""
+	case g.Acknowledged == g.Open:
+		return " · acknowledged"
+	default:
+		return " · " + count(g.Acknowledged) + " acknowledged"
+	}
+}
+
 func groupTone(g Group) tone {
 	if g.Open == 0 {
 		return toneMute

@@ -129,6 +129,8 @@ func New(o Options) (*Server, error) {
 	inner.HandleFunc("GET /sales", s.page(s.sales))
 	inner.HandleFunc("GET /records/{id...}", s.page(s.record))
 	inner.HandleFunc("GET /live", s.live)
+	inner.HandleFunc("POST /act", s.press(s.act))
+	inner.HandleFunc("POST /arrange", s.press(s.arrange))
 	s.routeAPI(inner)
 	inner.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/api/") {
@@ -203,6 +205,8 @@ type view struct {
 	Query   string
 	Status  Status
 	Login   bool // a token is configured, so one can sign out
+	CanAct  bool // who asks may do something
+	By      string
 	URL     *url.URL
 	server  *Server
 }
@@ -210,7 +214,7 @@ type view struct {
 func (s *Server) view(r *http.Request) *view {
 	v := &view{
 		Now: s.Clock.Now(), Zone: s.Zone, Status: s.Status(r.Context()),
-		Login: s.Token != "", URL: r.URL, server: s,
+		Login: s.Token != "", URL: r.URL, server: s, CanAct: s.mayAct(r), By: nameOf(r),
 	}
 	if c, err := r.Cookie("theme"); err == nil && (c.Value == "light" || c.Value == "dark") {
 		v.Theme = c.Value

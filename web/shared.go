@@ -27,6 +27,17 @@ func newShared(least time.Duration) *shared {
 	return &shared{least: least, answers: map[string]*answer{}}
 }
 
+// forget has everything asked anew.
+func (s *shared) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name, a := range s.answers {
+		if !a.expires.IsZero() { // who is asking now is waited for
+			delete(s.answers, name)
+		}
+	}
+}
+
 // once returns the answer kept under name, or asks. Errors are not kept.
 func once[T any](ctx context.Context, s *shared, name string, ask func(context.Context) (T, error)) (T, error) {
 	var zero T

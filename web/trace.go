@@ -22,6 +22,7 @@ type traceData struct {
 	Records []traceRecord
 	// RecordsErr: the lifecycle is shown also where its records cannot be.
 	RecordsErr error
+	Trail      []Action // what people did, newest first
 }
 
 // traceRow is a line of the timeline: a step, or the time nothing was heard
@@ -78,6 +79,7 @@ func (s *Server) trace(v *view, r *http.Request) (templ.Component, error) {
 	for _, rec := range records {
 		d.Records = append(d.Records, traceRecord{rec, joinedBy(&l, &rec)})
 	}
+	d.Trail = s.trailOf(r, &l)
 	return tracePage(v, d), nil
 }
 
