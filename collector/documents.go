@@ -49,6 +49,22 @@ type Taken struct {
 	Rejected []inventory.Quarantined
 	// Unreadable is set where the document, or the rest of it, could not be read.
 	Unreadable *format.Problem
+	// Failed are the places of the items in the quarantine, MostFailed at most.
+	Failed []string
+}
+
+// MostFailed is how many places of failed items are remembered of one document.
+const MostFailed = 10_000
+
+// Resume says what of a document has been taken before: its first Skip items, but
+// for those at the places in Only. The zero value is a document that is new.
+type Resume struct {
+	Skip int
+	Only map[string]bool
+}
+
+func (r Resume) wants(n int, item *format.Item) bool {
+	return n > r.Skip || r.Only[item.Path]
 }
 
 // Bounds of what of one document is in memory at a time, besides the reader's
@@ -60,17 +76,16 @@ const (
 	mostListed = 100
 )
 
-// Take reads a document and stores it part by part. The first skip items are not
-// stored again: they were by an earlier call over the same document and reader.
-// After each part that is on disk stored is called with what was taken so far; an
-// error of it ends the call.
+// Take reads a document and stores it part by part, leaving out what an earlier
+// call has taken of the same document. After each part that is on disk stored is
+// called with what was taken so far; an error of it ends the call.
 //
 // An error means that what follows the last call of stored may not be on disk:
 // the log or the document could not be reached. Taking the document again with
 // that call's Items loses nothing, and what was stored twice is one record. A
 // document that cannot be read is no error: it is in the quarantine.
-func (d *Documents) Take(ctx context.Context, reader DocumentReader, document io.Reader, from format.Source, skip int, stored func(Taken) error) (Taken, error) {
-	t := &taking{documents: d, from: from, skip: skip, stored: stored}
+func (d *Documents) Take(ctx context.Context, reader DocumentReader, document io.Reader, from format.Source, resume Resume, stored func(Taken) error) (Taken, error) {
+	t := &taking{documents: d, from: from, resume: resume, stored: stored}
 	begin := &beginning{reader: document}
 	err := reader.Read(ctx, begin, from, func(item format.Item) error { return t.item(ctx, item) })
 	var problem *format.Problem
@@ -105,7 +120,7 @@ var errReading = errors.New("read document")
 type taking struct {
 	documents *Documents
 	from      format.Source
-	skip      int
+	resume    Resume
 	stored    func(Taken) error
 
 	part    canonical.Batch
@@ -117,7 +132,7 @@ type taking struct {
 
 func (t *taking) item(ctx context.Context, item format.Item) error {
 	t.taken.Items++
-	if t.taken.Items <= t.skip {
+	if !t.resume.wants(t.taken.Items, &item) {
 		return ctx.Err()
 	}
 	events := len(t.part.Records)
@@ -126,6 +141,9 @@ func (t *taking) item(ctx context.Context, item format.Item) error {
 		t.taken.Events++
 	} else {
 		t.taken.Quarantined++
+		if len(t.taken.Failed) < MostFailed {
+			t.taken.Failed = append(t.taken.Failed, item.Path)
+		}
 	}
 	t.bytes += len(item.Raw)
 	if len(t.part.Records)+len(t.part.Rejected) >= partItems || t.bytes >= partBytes {

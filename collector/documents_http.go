@@ -120,7 +120,7 @@ func (h *documentsHandler) take(w http.ResponseWriter, r *http.Request, text []b
 	noted := &noting{DocumentReader: reader}
 	// The document was let in as a whole; its parts are not refused for their rate,
 	// or a large one would begin anew for ever.
-	taken, err := h.documents.Take(access.Admitted(r.Context()), noted, bytes.NewReader(text), from, 0, nil)
+	taken, err := h.documents.Take(access.Admitted(r.Context()), noted, bytes.NewReader(text), from, Resume{}, nil)
 	if err != nil {
 		if errors.Is(err, errReading) && r.Context().Err() == nil {
 			unreadable(err) // reading it again would fail again

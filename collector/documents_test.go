@@ -79,7 +79,7 @@ func TestDocumentsAreStoredPartByPart(t *testing.T) {
 	text.WriteString("bad\nend\nnever read\n")
 	from := format.Source{Name: "/pos/1", Document: "sales.txt"}
 	var parts []int
-	taken, err := d.Take(t.Context(), lines{}, strings.NewReader(text.String()), from, 0, func(s collector.Taken) error {
+	taken, err := d.Take(t.Context(), lines{}, strings.NewReader(text.String()), from, collector.Resume{}, func(s collector.Taken) error {
 		if len(log.records)+len(log.quarantined) < s.Items {
 			t.Errorf("%d items are called stored, %d are", s.Items, len(log.records)+len(log.quarantined))
 		}
@@ -107,7 +107,13 @@ func TestDocumentsAreStoredPartByPart(t *testing.T) {
 
 	// Again from where it was: only what follows is stored.
 	log.records = nil
-	if taken, err = d.Take(t.Context(), lines{}, strings.NewReader(text.String()), from, 1000, nil); err != nil || taken.Events != 200 || len(log.records) != 200 {
+	if taken, err = d.Take(t.Context(), lines{}, strings.NewReader(text.String()), from, collector.Resume{Skip: 1000}, nil); err != nil || taken.Events != 200 || len(log.records) != 200 {
+		t.Errorf("%+v %v, %d records", taken, err, len(log.records))
+	}
+	// And what failed before, alone.
+	log.records = nil
+	resume := collector.Resume{Skip: 1201, Only: map[string]bool{"line 3": true, "line 1201": true}}
+	if taken, err = d.Take(t.Context(), lines{}, strings.NewReader(text.String()), from, resume, nil); err != nil || taken.Events != 1 || len(log.records) != 1 || fmt.Sprint(taken.Failed) != "[line 1201]" {
 		t.Errorf("%+v %v, %d records", taken, err, len(log.records))
 	}
 }
@@ -119,13 +125,13 @@ func TestDocumentsSayWhatIsNotTheirFault(t *testing.T) {
 		t.Fatal(err)
 	}
 	stored := func(collector.Taken) error { t.Error("called stored, nothing is"); return nil }
-	if _, err := d.Take(t.Context(), lines{}, strings.NewReader("r-1\n"), format.Source{Name: "/x"}, 0, stored); !errors.Is(err, log.away) {
+	if _, err := d.Take(t.Context(), lines{}, strings.NewReader("r-1\n"), format.Source{Name: "/x"}, collector.Resume{}, stored); !errors.Is(err, log.away) {
 		t.Errorf("%v", err)
 	}
 	lost := errors.New("lost")
 	log.away = nil
 	half := io.MultiReader(strings.NewReader("r-1\nr-"), iotest.ErrReader(lost))
-	taken, err := d.Take(t.Context(), lines{}, half, format.Source{Name: "/x"}, 0, stored)
+	taken, err := d.Take(t.Context(), lines{}, half, format.Source{Name: "/x"}, collector.Resume{}, stored)
 	if !errors.Is(err, lost) || taken.Unreadable != nil || len(log.records)+len(log.quarantined) != 0 {
 		t.Errorf("%+v %v", taken, err)
 	}

@@ -31,8 +31,9 @@ func (m *Mapping) readXML(document io.Reader, each func(record) error) error {
 			return err
 		}
 	}
-	if err := w.close(0); err != nil {
-		return err
+	w.failed = errors.Join(w.failed, w.close(0))
+	if p := (*format.Problem)(nil); errors.As(w.failed, &p) {
+		return p
 	}
 	if w.count == 0 {
 		return &format.Problem{Detail: fmt.Sprintf("Nothing is at %s, where the mapping's records are (%s).", m.reads.each, m.base)}
