@@ -249,6 +249,11 @@ type StoreDay struct {
 	NotOwed      int // nothing to post: services only, withdrawn
 	Units        []inventory.Quantity
 	LastSaleAt   time.Time
+	// Day is the lifecycle of the day itself where it is posted as a whole, with
+	// where that stands; empty elsewhere.
+	Day         string
+	DayVerdict  inventory.Verdict
+	DaySentence string
 }
 
 // Hop is a step as lifecycles went through it.

@@ -91,6 +91,15 @@ func salesOfDay(d StoreDay, verdicts string) string {
 	return link("/sales", "location", d.Location, "business_date", orElse(d.BusinessDate, NoDate), "verdict", verdicts)
 }
 
+// behind leads to what a number of the day counts: its sales, or the day itself
+// where the sales stand as their day does.
+func (d StoreDay) behind(verdicts string) string {
+	if d.Day != "" {
+		return tracePath(d.Day)
+	}
+	return salesOfDay(d, verdicts)
+}
+
 // The verdicts behind the columns of a store-day.
 const (
 	wrongVerdicts  = "conflicted,stalled,failed,overdue"

@@ -376,24 +376,30 @@ type storeDayJSON struct {
 	NotOwed      int            `json:"not_owed"`
 	Units        []quantityJSON `json:"units"`
 	LastSaleAt   stamp          `json:"last_sale_at"`
+	// Where the day is posted as a whole: its lifecycle, and where that stands.
+	Day         string `json:"day"`
+	DayVerdict  string `json:"day_verdict"`
+	DaySentence string `json:"day_sentence"`
 }
 
 func storeDayOf(d *StoreDay) storeDayJSON {
 	return storeDayJSON{
 		Location: d.Location, Region: d.Region, BusinessDate: d.BusinessDate, Sold: d.Sold, Posted: d.Posted, Late: d.Late,
 		Open: d.Open, Wrong: d.Wrong, Unknown: d.Unknown, NotOwed: d.NotOwed, Units: quantitiesOf(d.Units), LastSaleAt: stamp(d.LastSaleAt),
+		Day: d.Day, DayVerdict: string(d.DayVerdict), DaySentence: d.DaySentence,
 	}
 }
 
 var storeDayColumns = []string{
 	"location", "region", "business_date", "sold", "posted", "late", "open", "wrong", "unknown", "not_owed", "units", "last_sale_at",
+	"day", "day_verdict", "day_sentence",
 }
 
 func (d *storeDayJSON) row() []string {
 	return []string{
 		d.Location, d.Region, d.BusinessDate, strconv.Itoa(d.Sold), strconv.Itoa(d.Posted), strconv.Itoa(d.Late),
 		strconv.Itoa(d.Open), strconv.Itoa(d.Wrong), strconv.Itoa(d.Unknown), strconv.Itoa(d.NotOwed),
-		cellOfUnits(d.Units), d.LastSaleAt.String(),
+		cellOfUnits(d.Units), d.LastSaleAt.String(), d.Day, d.DayVerdict, d.DaySentence,
 	}
 }
 

@@ -407,13 +407,14 @@ func (p Pages) StoreDays(ctx context.Context, q web.StoreDayQuery) ([]web.StoreD
 		var d web.StoreDay
 		var n [7]uint64
 		var uoms, quantities []string
+		var dayVerdict string
 		if err := scan(&d.Location, &d.Region, &d.BusinessDate, &n[0], &n[1], &n[2], &n[3], &n[4], &n[5], &n[6],
-			&uoms, &quantities, &d.LastSaleAt); err != nil {
+			&uoms, &quantities, &d.LastSaleAt, &d.Day, &dayVerdict, &d.DaySentence); err != nil {
 			return err
 		}
 		d.Sold, d.Posted, d.Late, d.Open = int(n[0]), int(n[1]), int(n[2]), int(n[3])
 		d.Wrong, d.Unknown, d.NotOwed = int(n[4]), int(n[5]), int(n[6])
-		d.LastSaleAt = instant(d.LastSaleAt)
+		d.LastSaleAt, d.DayVerdict = instant(d.LastSaleAt), inventory.Verdict(dayVerdict)
 		var err error
 		d.Units, err = goods(uoms, quantities)
 		list = append(list, d)

@@ -453,6 +453,12 @@ func (m *Memory) StoreDays(_ context.Context, q web.StoreDayQuery) ([]web.StoreD
 		return nil, err
 	}
 	defer done()
+	whole := map[[2]string]*inventory.Lifecycle{} // days posted as a whole
+	for i := range m.LifecycleList {
+		if l := &m.LifecycleList[i]; l.Workflow == inventory.KeyPostingDay {
+			whole[[2]string{l.BusinessDate, inventory.Unpad(l.Location)}] = l
+		}
+	}
 	days := map[[2]string]*web.StoreDay{}
 	for i := range m.LifecycleList {
 		l := &m.LifecycleList[i]
@@ -468,7 +474,22 @@ func (m *Memory) StoreDays(_ context.Context, q web.StoreDayQuery) ([]web.StoreD
 			days[[2]string{l.BusinessDate, l.Location}] = d
 		}
 		d.Sold++
-		switch l.Verdict {
+		stands := l.Verdict
+		day := whole[[2]string{l.BusinessDate, inventory.Unpad(l.Location)}]
+		if day != nil {
+			d.Day, d.DayVerdict, d.DaySentence = day.ID, day.Verdict, day.Sentence
+		}
+		if l.Posting == inventory.PostingStoreDay && l.PostedAt.IsZero() && (stands == inventory.Complete || stands == inventory.CompleteLate) {
+			switch {
+			case day == nil || day.Verdict == inventory.Open:
+				stands = inventory.Open
+			case day.Verdict == inventory.Overdue:
+				stands = inventory.Overdue
+			case day.Verdict != inventory.Complete:
+				stands = inventory.Unconfirmed
+			}
+		}
+		switch stands {
 		case inventory.Complete:
 			d.Posted++
 		case inventory.CompleteLate:
@@ -490,7 +511,7 @@ func (m *Memory) StoreDays(_ context.Context, q web.StoreDayQuery) ([]web.StoreD
 	}
 	var list []web.StoreDay
 	for _, d := range days {
-		if q.Wrong && d.Wrong == 0 {
+		if q.Wrong && d.Wrong == 0 && d.DayVerdict != inventory.Conflicted && d.DayVerdict != inventory.Overdue {
 			continue
 		}
 		if p := q.Page; (p.AfterDate != "" || p.AfterLocation != "") &&
