@@ -99,7 +99,7 @@ func (m *Message) Finish(e *inventory.Event, source format.Source, system, numbe
 		set("edi.group", m.Group.Control)
 	}
 	if i.told.IsZero() {
-		i.told, i.toldAsSent = e.Time, e.TimeAsSent
+		i.told, i.toldAsSent, i.toldOf = e.Time, e.TimeAsSent, Party{e.Location, e.LocationScheme}
 	}
 	e.Normalize()
 	if number == "" {
@@ -147,6 +147,9 @@ func (i *Interchange) document(source format.Source) (format.Item, bool) {
 	e := inventory.Event{Workflow: "document", Step: "received", Location: source.Location}
 	if e.Location == "" {
 		e.Location, e.LocationScheme = firstOf(i.Receiver.ID, i.Sender.ID), "edi"
+	}
+	if e.Location == "" {
+		e.Location, e.LocationScheme = i.toldOf.ID, i.toldOf.Scheme
 	}
 	sent, ok := m.Sent(source.ZoneFor(e.Location))
 	switch {

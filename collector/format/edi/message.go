@@ -34,9 +34,10 @@ type Interchange struct {
 	messages  int
 	groups    int
 	marks     *marks
-	// told is when what its first event tells of happened.
+	// told is when what its first event tells of happened, toldOf where.
 	told       time.Time
 	toldAsSent string
+	toldOf     Party
 }
 
 // Group is a functional group: GS and GE, or UNG and UNE.

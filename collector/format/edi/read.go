@@ -98,7 +98,7 @@ func readInterchange(ctx context.Context, s *scanner, syntax Syntax, yield func(
 		i.note(format.NotStandard, i.Path, n)
 	}
 	e := &envelope{yield: yield, interchange: i}
-	if head.Tag == "UNH" || head.Tag == "GS" {
+	if head.Tag == "UNH" || head.Tag == "GS" || head.Tag == "ST" {
 		i.Path = "document"
 		if head.Tag == "UNH" {
 			i.note(format.NotStandard, i.Path, "The document begins with UNH, without a UNB: read as an interchange of its own.")

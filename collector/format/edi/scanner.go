@@ -61,7 +61,7 @@ func (s *scanner) atStart() bool {
 		return false
 	}
 	head, _ := s.in.Peek(4)
-	if len(head) < 4 || alphanumeric(head[3]) && string(head[:2]) != "GS" {
+	if len(head) < 4 || alphanumeric(head[3]) && string(head[:2]) != "GS" && string(head[:2]) != "ST" {
 		return false
 	}
 	switch string(head[:3]) {
@@ -77,7 +77,20 @@ func (s *scanner) atStart() bool {
 		group, _ := s.in.Peek(120)
 		return bytes.Count(group, mark) >= 8
 	}
+	if s.syntax == X12 && string(head[:2]) == "ST" && !alphanumeric(head[2]) && !padding(head[2]) {
+		set, _ := s.in.Peek(7) // ST*856*
+		return len(set) == 7 && set[2] == set[6] && digits(set[3:6])
+	}
 	return false
+}
+
+func digits(b []byte) bool {
+	for _, c := range b {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return true
 }
 
 // seek goes to the next start of an interchange and returns what stands before
@@ -123,7 +136,10 @@ func (s *scanner) open() (head Segment, raw []byte, notes []string, err error) {
 	at := 3
 	if want == 0 {
 		want, at = 8, 2 // GS
-		notes = append(notes, "The document begins with GS, without an ISA: read by the delimiters of GS.")
+		if string(start[:2]) == "ST" {
+			want = 2
+		}
+		notes = append(notes, fmt.Sprintf("The document begins with %s, without an ISA: read by the delimiters of %s.", start[:2], start[:2]))
 	}
 	for range at {
 		b, err := s.byte()
@@ -156,7 +172,7 @@ func (s *scanner) open() (head Segment, raw []byte, notes []string, err error) {
 		case fields == want-1 && head.Tag == "ISA":
 			// ISA16 is one character, and the terminator the one behind it.
 			m.component = b
-			if next, _ := s.in.Peek(1); len(next) == 1 && (alphanumeric(next[0]) || next[0] == m.element) {
+			if s.missingISA16(b, m.element) {
 				m.component, m.terminator = 0, b
 				notes = append(notes, "ISA16, the component separator, is missing: read without components.")
 			} else {
@@ -201,6 +217,21 @@ func (s *scanner) open() (head Segment, raw []byte, notes []string, err error) {
 	return head, raw, notes, nil
 }
 
+// missingISA16 reports whether b, which stands where ISA16 does, is the
+// terminator: the next segment begins right behind it, or ends its line with it.
+func (s *scanner) missingISA16(b, element byte) bool {
+	next, _ := s.in.Peek(1)
+	if len(next) == 1 && (alphanumeric(next[0]) || next[0] == element) {
+		return true
+	}
+	if len(next) == 0 || next[0] != '\r' && next[0] != '\n' {
+		return false
+	}
+	line, _ := s.in.Peek(200)
+	line, _, ended := bytes.Cut(bytes.TrimLeft(line, "\r\n"), []byte("\n"))
+	return ended && bytes.HasSuffix(bytes.TrimRight(line, "\r"), []byte{b})
+}
+
 func (s *scanner) openEDIFACT() (head Segment, raw []byte, notes []string, err error) {
 	m := &marks{element: '+', component: ':', terminator: '\'', release: '?'}
 	if start, _ := s.in.Peek(9); string(start[:3]) == "UNA" {
@@ -228,6 +259,12 @@ func (s *scanner) openEDIFACT() (head Segment, raw []byte, notes []string, err e
 			m.component = start[8]
 		}
 		notes = append(notes, fmt.Sprintf("UNB is written with %q and %q without a UNA that says so: read so.", m.element, m.component))
+	}
+	if line, _ := s.in.Peek(512); len(raw) == 0 && bytes.IndexByte(line, m.terminator) < 0 {
+		if _, rest, ok := bytes.Cut(line, []byte("\n")); ok && (bytes.HasPrefix(rest, []byte("UN")) || bytes.HasPrefix(rest, []byte("BGM"))) {
+			m.terminator = '\n'
+			notes = append(notes, "Its segments end with the line, without a UNA that says so: read so.")
+		}
 	}
 	head, body, err := s.segment(m)
 	raw = append(raw, body...)

@@ -23,6 +23,10 @@ var flows = map[string]string{
 	"199": "withdrawn", "64": "scrapped", "51": "recategorised", "250": "discrepancy",
 }
 
+// places are the roles of LOC (element 3227) in which it names the place goods
+// are at: of delivery, of goods, warehouse, plant, of sale.
+var places = map[string]bool{"7": true, "8": true, "14": true, "18": true, "19": true, "20": true, "88": true, "162": true}
+
 // report reads what INVRPT and SLSRPT share: quantities of items by place. A
 // place that stands before the items is theirs; one behind a quantity is that
 // quantity's alone.
@@ -135,6 +139,11 @@ func (p *report) segment(i int, s *edi.Segment) {
 	case "LOC":
 		at := r.place(i, s)
 		switch {
+		case !places[at.Role]:
+			// Bins and the like say where within the place.
+			if p.inLine {
+				edi.Attribute(&p.item, "loc_"+at.Role, at.ID)
+			}
 		case at.Role == "162" || !p.inLine:
 			p.flush()
 			p.inLine, p.around, p.own, p.period = false, at, edi.Place{}, edi.Said{}
@@ -195,14 +204,14 @@ func (p *report) close(dates ...string) {
 
 // inventoryReport reads an INVRPT.
 func (r *reading) inventoryReport() {
-	p := newReport(r, "WH", "GY", "ST", "DP", "SN", "BY", "SU", "SE")
+	p := newReport(r, "WH", "GY", "ST", "DP", "SN", "DS", "DB", "BY", "SU", "SE")
 	r.Each(p.segment)
 	p.close("366", "179", "354")
 }
 
 // salesReport reads an SLSRPT.
 func (r *reading) salesReport() {
-	p := newReport(r, "SN", "ST", "DP", "SE", "BY", "MS")
+	p := newReport(r, "SN", "ST", "DP", "SE", "DS", "DB", "BY", "MS")
 	r.Each(p.segment)
 	p.close("356", "354")
 }

@@ -80,7 +80,7 @@ func (r *reading) unit(l *inventory.Line, place, unit string) {
 var items = map[string]string{
 	"UP": "gtin", "UK": "gtin", "EN": "gtin", "EO": "gtin", "UG": "gtin", "GT": "gtin", "UA": "upc_case", "UI": "upc_155", "UD": "upc_255",
 	"SK": "sku", "IN": "buyer", "BP": "buyer", "PI": "buyer", "CB": "buyer", "IB": "isbn", "VP": "vendor", "VN": "vendor", "VA": "vendor",
-	"VC": "vendor", "VS": "vendor", "MG": "manufacturer", "MN": "model", "ND": "ndc", "PN": "company", "ZZ": "mutual",
+	"VC": "vendor", "VS": "vendor", "MG": "manufacturer", "MN": "model", "ND": "ndc", "N4": "ndc", "PN": "company", "ZZ": "mutual",
 }
 
 // item reads pairs of qualifier and identification from an element on. The item

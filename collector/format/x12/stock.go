@@ -3,6 +3,7 @@ package x12
 import (
 	"fmt"
 
+	"github.com/stocktrace/stocktrace/collector/format"
 	"github.com/stocktrace/stocktrace/collector/format/edi"
 	"github.com/stocktrace/stocktrace/inventory"
 )
@@ -171,7 +172,8 @@ func (r *reading) productActivity() {
 		code    string
 		line    inventory.Line
 		divided inventory.Decimal
-		split   bool
+		said    bool // it says a quantity
+		split   bool // and places it is divided among
 	}
 	var at activity
 	put := func(p edi.Place, i int, l inventory.Line, code string) {
@@ -188,9 +190,13 @@ func (r *reading) productActivity() {
 		}
 		at.has = false
 		if at.split {
-			if at.line.Quantity != at.divided && !at.line.Quantity.IsZero() {
+			if at.said && at.line.Quantity != at.divided {
 				r.Contradict("ZA02", at.line.Quantity.String(), fmt.Sprintf("the places of %s (%s) have %s together", r.In("LIN"), at.code, at.divided))
 			}
+			return
+		}
+		if !at.said {
+			r.Note(format.NotStandard, r.In("LIN"), fmt.Sprintf("Its activity %s says no quantity and no places: it is left out.", at.code))
 			return
 		}
 		p, _ := edi.Find(header, "ST", "RL", "BY", "WH", "MA")
@@ -223,6 +229,7 @@ func (r *reading) productActivity() {
 				r.Fail("ZA", "an activity stands before any item (LIN)")
 			}
 			if s.Text(2) != "" {
+				at.said = true
 				r.measure(&at.line, r.In("LIN"), s.Text(2), s.Part(3, 1))
 			} else if s.Part(3, 1) != "" {
 				r.unit(&at.line, r.In("LIN"), s.Part(3, 1))
@@ -277,50 +284,97 @@ func (r *reading) productActivity() {
 	sheet.Close("", end, day, period)
 }
 
+// sales are the transfer types (element 521) whose shipped quantity is what was
+// sold: from stock, and by ship and debit.
+var sales = map[string]bool{"SS": true, "SD": true}
+
+// resale is an 867 being read: quantities wait for the item and the place that
+// may stand behind them.
+type resale struct {
+	r             *reading
+	header, local []edi.Place
+	sheets        []*edi.Sheet // by the day of the transfer
+	days          []edi.Said
+	day           edi.Said // of this transfer
+	kind          string   // PTD01
+	waiting       []resold
+}
+
+type resold struct {
+	i    int
+	line inventory.Line
+	code string
+}
+
+func (p *resale) place() edi.Place {
+	if at, ok := edi.Find(p.local, "ST", "BY", "EN", "MA", "SF"); ok {
+		return at
+	}
+	at, _ := edi.Find(p.header, "ST", "RL", "BY", "DB", "DS", "SU", "SE")
+	return at
+}
+
+func (p *resale) sheet() *edi.Sheet {
+	for n, s := range p.sheets {
+		if p.days[n].Day == p.day.Day {
+			return s
+		}
+	}
+	s := edi.NewSheet(p.r.Reading)
+	p.sheets, p.days = append(p.sheets, s), append(p.days, p.day)
+	return s
+}
+
+func (p *resale) flush() {
+	for _, w := range p.waiting {
+		if w.line.Item == "" && len(w.line.Attributes) == 0 {
+			p.r.Note(format.NotStandard, "QTY", fmt.Sprintf("The quantity %s (%s) names no item (LIN): it is left out.", w.line.Quantity, w.code))
+			continue
+		}
+		switch w.code {
+		case "32":
+			p.sheet().Flow(p.place(), w.i, w.line, "sale", w.code)
+		case "39":
+			activity := "shipped"
+			if sales[p.kind] {
+				activity = "sale"
+			}
+			p.sheet().Flow(p.place(), w.i, w.line, activity, w.code)
+		case "87":
+			p.sheet().Flow(p.place(), w.i, w.line, "received", w.code)
+		case "76":
+			p.sheet().Flow(p.place(), w.i, w.line, "returned", w.code)
+		default:
+			kind, known := stocks[w.code]
+			p.sheet().Stock(p.place(), w.i, w.line, kind, known, "673", w.code)
+		}
+	}
+	p.waiting = nil
+}
+
+// party takes an N1 within a transfer. One behind quantities is theirs, unless
+// one stood before them: then it begins the next place.
+func (p *resale) party(at edi.Place) {
+	if len(p.waiting) > 0 {
+		for _, before := range p.local {
+			if before.Role == at.Role {
+				p.flush()
+				p.local = nil
+				break
+			}
+		}
+	}
+	p.local = append(p.local, at)
+}
+
 // transferAndResale reads an 867: what a distributor or a store sold, by place
-// (PTD and its N1) and item.
+// (PTD and its N1), day and item.
 func (r *reading) transferAndResale() {
-	sheet := edi.NewSheet(r.Reading)
-	var header, local []edi.Place
+	p := &resale{r: r}
 	var from, to, written, day edi.Said
 	number := ""
 	var item inventory.Line
 	inTransfer, haveItem, quantityFirst, ctt := false, false, false, -1
-	type counted struct {
-		i    int
-		line inventory.Line
-		code string
-	}
-	// A quantity may stand before its item, or behind it.
-	var waiting []counted
-	place := func() edi.Place {
-		if p, ok := edi.Find(local, "ST", "BY", "SF", "EN", "MA"); ok {
-			return p
-		}
-		p, _ := edi.Find(header, "ST", "RL", "BY", "DB", "DS", "SU", "SE")
-		return p
-	}
-	put := func(c counted) {
-		switch c.code {
-		case "32":
-			sheet.Flow(place(), c.i, c.line, "sale", c.code)
-		case "39":
-			sheet.Flow(place(), c.i, c.line, "shipped", c.code)
-		case "87":
-			sheet.Flow(place(), c.i, c.line, "received", c.code)
-		case "76":
-			sheet.Flow(place(), c.i, c.line, "returned", c.code)
-		default:
-			kind, known := stocks[c.code]
-			sheet.Stock(place(), c.i, c.line, kind, known, "673", c.code)
-		}
-	}
-	flush := func() {
-		for _, c := range waiting {
-			put(c)
-		}
-		waiting = nil
-	}
 	r.Each(func(i int, s *edi.Segment) {
 		switch s.Tag {
 		case "BPT":
@@ -333,25 +387,27 @@ func (r *reading) transferAndResale() {
 				return
 			}
 			r.Use(i)
-			switch s.Text(1) {
-			case "090", "007", "150", "193":
+			switch {
+			case inTransfer:
+				p.day = t
+			case s.Text(1) == "090" || s.Text(1) == "007" || s.Text(1) == "150" || s.Text(1) == "193":
 				from = t
-			case "091", "151", "194":
+			case s.Text(1) == "091" || s.Text(1) == "151" || s.Text(1) == "194":
 				to = t
 			default:
 				day = t
 			}
 		case "PTD":
 			r.Use(i)
-			flush()
-			inTransfer, haveItem, quantityFirst, local = true, false, false, nil
+			p.flush()
 			r.Loop("PTD")
+			p.kind, p.day, p.local = s.Text(1), edi.Said{}, nil
+			inTransfer, haveItem, quantityFirst = true, false, false
 		case "N1":
 			if inTransfer {
-				flush()
-				local = append(local, r.party(i, s))
+				p.party(r.party(i, s))
 			} else {
-				header = append(header, r.party(i, s))
+				p.header = append(p.header, r.party(i, s))
 			}
 		case "LIN":
 			r.Use(i)
@@ -359,8 +415,8 @@ func (r *reading) transferAndResale() {
 			r.item(&item, r.Loop("LIN"), s, 2)
 			edi.Attribute(&item, "line", s.Text(1))
 			haveItem = true
-			for n := range waiting {
-				if w := &waiting[n].line; w.Item == "" {
+			for n := range p.waiting {
+				if w := &p.waiting[n].line; w.Item == "" {
 					l := edi.Clone(item)
 					l.Quantity, l.UOM = w.Quantity, w.UOM
 					*w = l
@@ -368,24 +424,23 @@ func (r *reading) transferAndResale() {
 			}
 		case "QTY":
 			r.Use(i)
-			c := counted{i: i, code: s.Text(1)}
+			q := resold{i: i, code: s.Text(1)}
 			// Within a PTD either each item stands before its quantities, or behind.
 			if quantityFirst = quantityFirst || !haveItem; !quantityFirst {
-				c.line = edi.Clone(item)
+				q.line = edi.Clone(item)
 			}
-			r.measure(&c.line, "QTY", s.Text(2), s.Part(3, 1))
-			waiting = append(waiting, c)
+			r.measure(&q.line, "QTY", s.Text(2), s.Part(3, 1))
+			p.waiting = append(p.waiting, q)
 		case "UIT":
 			r.Use(i)
-			if n := len(waiting); n > 0 && waiting[n-1].line.UOM == "" {
-				r.unit(&waiting[n-1].line, "UIT", s.Part(1, 1))
+			if n := len(p.waiting); n > 0 && p.waiting[n-1].line.UOM == "" {
+				r.unit(&p.waiting[n-1].line, "UIT", s.Part(1, 1))
 			}
 		case "CTT":
-			flush()
 			ctt = i
 		}
 	})
-	flush()
+	p.flush()
 	if ctt >= 0 {
 		r.Use(ctt)
 		if said := r.Body[ctt].Text(1); said != fmt.Sprint(r.Loops["PTD"]) {
@@ -395,9 +450,14 @@ func (r *reading) transferAndResale() {
 	if from.IsZero() && to.IsZero() {
 		from = day
 	}
-	businessDay, period, end := edi.Span(from, to)
-	if end.IsZero() {
-		end = written
+	for n, s := range p.sheets {
+		businessDay, period, end := edi.Span(from, to)
+		if !p.days[n].IsZero() {
+			businessDay, period, end = edi.Span(p.days[n], edi.Said{})
+		}
+		if end.IsZero() {
+			end = written
+		}
+		s.Close(number, end, businessDay, period)
 	}
-	sheet.Close(number, end, businessDay, period)
 }

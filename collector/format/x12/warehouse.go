@@ -3,6 +3,7 @@ package x12
 import (
 	"fmt"
 
+	"github.com/stocktrace/stocktrace/collector/format"
 	"github.com/stocktrace/stocktrace/collector/format/edi"
 	"github.com/stocktrace/stocktrace/inventory"
 )
@@ -53,10 +54,7 @@ func (r *reading) shippingOrder() {
 			r.measure(line, place, s.Text(1), s.Text(2))
 			sum = sum.Add(line.Quantity)
 			line.Quantity = line.Quantity.Neg()
-			r.name(line, place, "UA", s.Text(3))
-			r.name(line, place, s.Text(4), s.Text(5))
-			r.name(line, place, s.Text(6), s.Text(7))
-			r.name(line, place, s.Text(15), s.Text(16))
+			r.warehouseItem(line, place, s, 3, 15)
 			line.Line = fmt.Sprint(r.Loops["W01"])
 		case "W76":
 			r.Use(i)
@@ -67,6 +65,27 @@ func (r *reading) shippingOrder() {
 	r.Happened(d, ordered)
 	destination(d, parties)
 	r.needsLines(d, "W01")
+}
+
+// warehouseItem reads an item as the warehouse sets name it: the U.P.C. case code
+// at an element, two pairs behind it (W12 has one), and further pairs elsewhere.
+// Where a qualifier stands in the case code's place, everything is one element
+// early.
+func (r *reading) warehouseItem(l *inventory.Line, place string, s *edi.Segment, at int, further ...int) {
+	early := 0
+	if _, qualifier := items[s.Text(at)]; qualifier {
+		r.Note(format.NotStandard, place, fmt.Sprintf("The qualifier %s stands in the place of the U.P.C. case code, %s%02d: read as naming the element behind it.", s.Text(at), s.Tag, at))
+		early = 1
+	} else {
+		r.name(l, place, "UA", s.Text(at))
+	}
+	r.name(l, place, s.Text(at+1-early), s.Text(at+2-early))
+	if s.Tag != "W12" {
+		r.name(l, place, s.Text(at+3-early), s.Text(at+4-early))
+	}
+	for _, e := range further {
+		r.name(l, place, s.Text(e), s.Text(e+1))
+	}
 }
 
 // destination puts where the goods go on every line.
@@ -157,10 +176,7 @@ func (r *reading) shippedLine(s *edi.Segment, detail string) (l inventory.Line, 
 	l.Line = fmt.Sprint(r.Loops[detail])
 	if detail == "W04" {
 		r.measure(&l, place, s.Text(1), s.Text(2))
-		r.name(&l, place, "UA", s.Text(3))
-		r.name(&l, place, s.Text(4), s.Text(5))
-		r.name(&l, place, s.Text(6), s.Text(7))
-		r.name(&l, place, s.Text(14), s.Text(15))
+		r.warehouseItem(&l, place, s, 3, 14)
 	} else {
 		quantity := s.Text(3)
 		if quantity == "" {
@@ -170,10 +186,7 @@ func (r *reading) shippedLine(s *edi.Segment, detail string) (l inventory.Line, 
 		edi.Attribute(&l, "shipment_status", s.Text(1))
 		edi.Attribute(&l, "ordered", s.Text(2))
 		edi.Attribute(&l, "short", s.Text(4))
-		r.name(&l, place, "UA", s.Text(6))
-		r.name(&l, place, s.Text(7), s.Text(8))
-		r.name(&l, place, s.Text(17), s.Text(18))
-		r.name(&l, place, s.Text(21), s.Text(22))
+		r.warehouseItem(&l, place, s, 6, 17, 21)
 	}
 	shipped = l.Quantity
 	l.Quantity = l.Quantity.Neg()
@@ -218,10 +231,7 @@ func (r *reading) stockReceipt() {
 			l := inventory.Line{Line: fmt.Sprint(r.Loops["W07"])}
 			r.measure(&l, place, s.Text(1), s.Text(2))
 			sum = sum.Add(l.Quantity)
-			r.name(&l, place, "UA", s.Text(3))
-			r.name(&l, place, s.Text(4), s.Text(5))
-			r.name(&l, place, s.Text(6), s.Text(7))
-			r.name(&l, place, s.Text(10), s.Text(11))
+			r.warehouseItem(&l, place, s, 3, 10)
 			edi.Attribute(&l, "lot", s.Text(8))
 			d.Lines = append(d.Lines, l)
 			at = len(d.Lines) - 1
@@ -292,10 +302,7 @@ func (r *reading) adjustmentAdvice() {
 			d.To = i
 			l := inventory.Line{Line: fmt.Sprint(r.Loops["W19"])}
 			r.measure(&l, place, s.Text(2), s.Text(3))
-			r.name(&l, place, "UA", s.Text(4))
-			r.name(&l, place, s.Text(5), s.Text(6))
-			r.name(&l, place, s.Text(7), s.Text(8))
-			r.name(&l, place, s.Text(17), s.Text(18))
+			r.warehouseItem(&l, place, s, 4, 17)
 			edi.Attribute(&l, "lot", s.Text(9))
 			edi.Attribute(&l, "transaction_type", s.Text(16))
 			switch s.Text(1) {

@@ -36,7 +36,7 @@ type Format struct{}
 func (Format) Name() string { return "x12" }
 
 // Detect reports whether the document begins with ISA, with the DXS of a direct
-// exchange, or with a GS alone.
+// exchange, or with a GS or a transaction set alone.
 func (Format) Detect(head []byte, _ format.Source) bool {
 	head = bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")), " \t\r\n\x00")
 	if len(head) < 4 {
@@ -45,6 +45,10 @@ func (Format) Detect(head []byte, _ format.Source) bool {
 	switch mark := head[3]; string(head[:3]) {
 	case "ISA", "DXS":
 		return !letterOrDigit(mark)
+	}
+	if len(head) > 6 && string(head[:2]) == "ST" && !letterOrDigit(head[2]) && head[2] == head[6] {
+		_, ok := sets[string(head[3:6])]
+		return ok
 	}
 	return string(head[:2]) == "GS" && !letterOrDigit(head[2]) && head[2] > ' ' &&
 		bytes.Count(head[:min(len(head), 120)], head[2:3]) >= 8
