@@ -111,7 +111,7 @@ func schemeOf(kind, value string) string {
 	}
 	gtin, ok := gs1.GTIN14(value)
 	switch {
-	case called && ok && gs1.Restricted(gtin):
+	case ok && gs1.Restricted(gtin) && (called || kind != "sku" && len(value) >= 12 && gs1.Valid(value)):
 		// Given out by the company itself, with a price or weight in it perhaps.
 		return "restricted"
 	case called && ok:
@@ -141,7 +141,7 @@ func schemeOf(kind, value string) string {
 
 // price reads what the line says of value.
 func (b *basket) price(l *inventory.Line, n xmlread.Node) {
-	for _, p := range []string{"ActualSalesUnitPrice", "RegularSalesUnitPrice", "UnitListPrice"} {
+	for _, p := range []string{"ActualSalesUnitPrice", "RegularSalesUnitPrice", "UnitRetailPrice", "UnitListPrice"} {
 		c := n.Child(p)
 		if v, ok := amount(c); ok && l.UnitValue == "" && c.Attr("Quantity") == "" {
 			l.UnitValue = v

@@ -3,6 +3,7 @@ package poslog
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -37,26 +38,30 @@ func (w written) opposes(o written) bool {
 	return w.quantity.Sign()*o.quantity.Sign() < 0 || w.amount.Sign()*o.amount.Sign() < 0
 }
 
-// goods are the line items that are goods: their sign at the till, and what they do to
+// rung is what a kind of line item does: its sign at the till, and what it does to
 // stock where that is not to move it.
-var goods = map[string]struct {
+type rung struct {
 	sign            int
 	activity, stock string
-}{
-	"Sale":   {-1, "sale", ""},
-	"Return": {1, "return", ""},
+}
+
+// goods are the line items that are goods, by their names in lower case: Wincor
+// writes PickUp where the standard has Pickup.
+var goods = map[string]rung{
+	"sale":   {-1, "sale", ""},
+	"return": {1, "return", ""},
 	// Sold here, handed out elsewhere: the delivery moves the stock.
-	"SaleForDelivery":   {-1, "sale_for_delivery", "value_only"},
-	"SaleForPickup":     {-1, "sale_for_pickup", "value_only"},
-	"ReturnForDelivery": {1, "return_for_delivery", "value_only"},
-	"ReturnForPickup":   {1, "return_for_pickup", "value_only"},
+	"salefordelivery":   {-1, "sale_for_delivery", "value_only"},
+	"saleforpickup":     {-1, "sale_for_pickup", "value_only"},
+	"returnfordelivery": {1, "return_for_delivery", "value_only"},
+	"returnforpickup":   {1, "return_for_pickup", "value_only"},
 	// Ordered or put aside: nothing moves yet.
-	"CustomerOrderForDelivery": {-1, "customer_order", "none"},
-	"CustomerOrderForPickup":   {-1, "customer_order", "none"},
-	"Layaway":                  {-1, "layaway", "none"},
+	"customerorderfordelivery": {-1, "customer_order", "none"},
+	"customerorderforpickup":   {-1, "customer_order", "none"},
+	"layaway":                  {-1, "layaway", "none"},
 	// What was ordered or put aside is handed over.
-	"PreviousCustomerOrder": {-1, "sale", ""},
-	"PreviousLayaway":       {-1, "sale", ""},
+	"previouscustomerorder": {-1, "sale", ""},
+	"previouslayaway":       {-1, "sale", ""},
 }
 
 // notGoods are the types of items that are no stock: services, money and rights.
@@ -65,7 +70,7 @@ var notGoods = map[string]bool{
 	"storedvalue": true, "warranty": true, "extendedwarranty": true, "donation": true, "postage": true, "shipping": true, "delivery": true,
 	"phonecard": true, "prepaid": true, "rebategiftcertificate": true, "inpayment": true, "outpayment": true, "downpayment": true,
 	"downpaymentclearing": true, "invoicepayment": true, "customerorder": true, "tax": true, "coupon": true, "insurance": true,
-	"loyaltycard": true, "lottery": true, "billpayment": true, "nonmerchandise": true, "nonstock": true,
+	"depositrefund": true, "negativeitem": true, "loyaltycard": true, "lottery": true, "billpayment": true, "nonmerchandise": true, "nonstock": true,
 }
 
 func (b *basket) read(retail xmlread.Node) {
@@ -76,6 +81,7 @@ func (b *basket) read(retail xmlread.Node) {
 		}
 	}
 	b.collections()
+	b.whole()
 	for i := range b.lines {
 		if l := &b.lines[i]; !l.Void {
 			if strings.HasPrefix(l.Activity, "return") {
@@ -101,35 +107,117 @@ func (b *basket) read(retail xmlread.Node) {
 // item reads one LineItem.
 func (b *basket) item(n xmlread.Node) {
 	number := n.Child("SequenceNumber").Text()
-	voided := flag(n.Attr("VoidFlag")) || flag(n.Attr("CancelFlag"))
+	flagged := flag(n.Attr("VoidFlag"))
+	flagged = flag(n.Attr("CancelFlag")) || flagged
+	flagged = flag(n.Attr("DeleteFlag")) || flagged
 	for c := range n.Children() {
-		if kind, ok := goods[c.Name()]; ok {
-			l := b.line(c, number)
-			l.Activity = kind.activity
-			l.Stock = cmp.Or(kind.stock, l.Stock)
-			w := written{quantity: l.Quantity}
-			w.amount, _ = inventory.ParseDecimal(c.Child("ExtendedAmount").Text())
-			switch {
-			case kind.sign > 0:
-				// Some tills write a return as minus one, some as one.
-				l.Quantity = l.Quantity.Abs()
-			case b.void:
-				l.Quantity = l.Quantity.Abs().Neg()
-			default:
-				l.Quantity = l.Quantity.Neg()
-			}
-			if b.void {
-				l.Quantity = l.Quantity.Neg()
-			}
-			if voided {
-				b.voided(&l, c, w)
-			}
-			b.add(l, w)
-			return
-		}
 		if c.Name() == "Void" {
 			b.voidOf(c, number)
 			return
+		}
+		kind, ok := goods[strings.ToLower(c.Name())]
+		if !ok {
+			continue
+		}
+		if kind.activity == "sale_for_pickup" && c.Child("InventoryReservationID").Text() != "" {
+			// What was reserved is paid and taken along.
+			kind = goods["previouscustomerorder"]
+		}
+		if c.Child("Item").Exists() && !c.Child("Quantity").Exists() {
+			b.shipment(c, kind, number)
+			return
+		}
+		l, w := b.signed(c, kind, number)
+		switch {
+		case flag(n.Attr("StatisticFlag")):
+			// Written down for the count of voids only: what it voids is not there.
+			l.Void, l.ParentLine = true, ""
+		case flagged:
+			b.voided(&l, c, w)
+		}
+		b.add(l, w)
+		if l.Void {
+			b.members(&l)
+		} else {
+			b.kit(c, kind, len(b.lines)-1)
+		}
+		return
+	}
+}
+
+// signed reads goods with the sign they have at the till.
+func (b *basket) signed(n xmlread.Node, kind rung, number string) (inventory.Line, written) {
+	l := b.line(n, number)
+	l.Activity = kind.activity
+	l.Stock = cmp.Or(kind.stock, l.Stock)
+	w := written{quantity: l.Quantity}
+	w.amount, _ = inventory.ParseDecimal(n.Child("ExtendedAmount").Text())
+	switch {
+	case kind.sign > 0:
+		// Some tills write a return as minus one, some as one.
+		l.Quantity = l.Quantity.Abs()
+	case b.void:
+		l.Quantity = l.Quantity.Abs().Neg()
+	default:
+		l.Quantity = l.Quantity.Neg()
+	}
+	if b.void {
+		l.Quantity = l.Quantity.Neg()
+	}
+	return l, w
+}
+
+// shipment reads a group of goods that are sent together. What names a line of
+// the receipt is that line again, and says from where it goes; the rest are goods
+// of their own.
+func (b *basket) shipment(n xmlread.Node, kind rung, number string) {
+	origin := ""
+	for unit := range n.Child("InventoryLocation").Children("BusinessUnit") {
+		if origin == "" || strings.Contains(unit.Attr("TypeCode"), "StockOrigin") {
+			origin = unit.Text()
+		}
+	}
+	part := 0
+	for item := range n.Children("Item") {
+		if i, ok := b.numbers[linked(item)]; ok {
+			if item.See(); b.lines[i].Stock == "" {
+				b.lines[i].LocationFrom = cmp.Or(b.lines[i].LocationFrom, origin)
+			}
+			continue
+		}
+		part++
+		l, w := b.signed(item, kind, fmt.Sprintf("%s.%d", number, part))
+		l.LocationFrom = origin
+		b.add(l, w)
+	}
+	b.order(n)
+}
+
+// kit reads the members of a set: they move, and the set does not.
+func (b *basket) kit(n xmlread.Node, kind rung, set int) {
+	part := 0
+	for member := range n.Child("Kit").Children("Member") {
+		for c := range member.Children("Sale", "Return") {
+			part++
+			l, w := b.signed(c, kind, fmt.Sprintf("%s.%d", b.lines[set].Line, part))
+			l.ParentLine, l.ComponentOf = b.lines[set].Line, b.lines[set].Item
+			b.lines[set].Stock = "none"
+			b.add(l, w)
+		}
+	}
+}
+
+// members takes the members of a set back with it.
+func (b *basket) members(void *inventory.Line) {
+	if void.ParentLine == "" {
+		return
+	}
+	for i := range b.lines {
+		if o := &b.lines[i]; !o.Void && o.ParentLine == void.ParentLine && o.ComponentOf != "" {
+			l := *o
+			l.Line, l.Void = void.Line+strings.TrimPrefix(o.Line, void.ParentLine), true
+			b.reverse(&l, i)
+			b.add(l, written{})
 		}
 	}
 }
@@ -201,6 +289,7 @@ func (b *basket) voidOf(n xmlread.Node, number string) {
 		l.Line, l.Void = number, true
 		b.reverse(&l, i)
 		b.add(l, written{})
+		b.members(&l)
 	}
 }
 
@@ -208,6 +297,17 @@ func (b *basket) voidOf(n xmlread.Node, number string) {
 func linked(n xmlread.Node) string {
 	link := n.Child("ItemLink")
 	return cmp.Or(link.Text(), first(link, "LineItemSequenceNumber", "SequenceNumber"), first(n, "LineItemSequenceNumber", "VoidedLineItemSequenceNumber"))
+}
+
+// whole looks after a post-void whose lines all have the flag: it says again what
+// the transaction says already.
+func (b *basket) whole() {
+	if !b.void || slices.ContainsFunc(b.lines, func(l inventory.Line) bool { return !l.Void || l.ParentLine != "" }) {
+		return
+	}
+	for i := range b.lines {
+		b.lines[i].Void = false
+	}
 }
 
 // collections looks after sets: where a set's parts are lines of their own, the
@@ -280,7 +380,12 @@ func (b *basket) returned(l *inventory.Line, n xmlread.Node) {
 			b.t.refer("fulfils", link)
 		}
 	}
-	if order := first(n, "SpecialOrderNumber", "CustomerOrderNumber", "OrderID"); order != "" {
-		b.t.event.Keys = append(b.t.event.Keys, inventory.Key{Name: "order", Value: order})
+	b.order(n)
+}
+
+// order keeps the number of the order that goods belong to.
+func (b *basket) order(n xmlread.Node) {
+	for _, name := range []string{"SpecialOrderNumber", "CustomerOrderNumber", "InventoryReservationID", "OrderID"} {
+		b.t.key("order", n.Child(name).Text())
 	}
 }

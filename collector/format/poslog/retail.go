@@ -16,6 +16,7 @@ var unsold = map[string]string{
 	"suspended": "suspended", "suspend": "suspended", "parked": "suspended", "onhold": "suspended",
 	"suspendedretrieved": "resumed", "suspendeddeleted": "cancelled",
 	"cancelled": "cancelled", "canceled": "cancelled", "aborted": "cancelled", "failed": "cancelled", "inprogress": "cancelled",
+	"inprocess": "in_process",
 }
 
 // retail reads a RetailTransaction: what it sold, or why it sold nothing.

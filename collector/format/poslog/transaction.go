@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -76,7 +77,7 @@ func (t *transaction) header() {
 	for _, name := range []string{"MajorVersion", "MinorVersion", "FixVersion"} {
 		root.Attr(name)
 	}
-	e.Location = cmp.Or(root.Child("RetailStoreID").Text(), root.At("BusinessUnit", "UnitID").Text(), t.source.Location)
+	e.Location = cmp.Or(root.Child("RetailStoreID").Text(), unit(root), t.source.Location)
 	if e.Location == "" {
 		t.fail("", "The transaction names no store (RetailStoreID or BusinessUnit/UnitID), and none is declared for its sender: declare the source's location.")
 		return
@@ -102,12 +103,31 @@ func (t *transaction) header() {
 	if receipt = cmp.Or(receipt, e.Transaction.Sequence); receipt != "" {
 		e.Keys = append(e.Keys, inventory.Key{Name: inventory.KeyReceipt, Value: receipt})
 	}
-	if id := first(root, "TransactionID", "InternalTransactionID"); id != "" {
-		e.Keys = append(e.Keys, inventory.Key{Name: "pos_transaction", Value: id})
+	t.key("pos_transaction", first(root, "TransactionID", "InternalTransactionID"))
+	t.key("invoice", root.Child("InvoiceNumber").Text())
+	t.key("order", root.At("RetailTransaction", "SpecialOrderNumber").Text())
+	t.key("file", t.source.Document)
+}
+
+// key adds an identifier once.
+func (t *transaction) key(name, value string) {
+	k := inventory.Key{Name: name, Value: value}
+	if value != "" && !slices.Contains(t.event.Keys, k) {
+		t.event.Keys = append(t.event.Keys, k)
 	}
-	if t.source.Document != "" {
-		e.Keys = append(e.Keys, inventory.Key{Name: "file", Value: t.source.Document})
+}
+
+// unit is the store of a version 6 document: of several units the one that is
+// called a store, else the first.
+func unit(n xmlread.Node) string {
+	found := ""
+	for u := range n.Children("BusinessUnit") {
+		id := u.Child("UnitID")
+		if found == "" || strings.HasSuffix(id.Attr("TypeCode"), "RetailStore") {
+			found = id.Text()
+		}
 	}
+	return found
 }
 
 // businessDate reads the day the till says it is: data, never derived. Tills
@@ -137,7 +157,7 @@ func (t *transaction) time() {
 	e, root := &t.event, t.root
 	var at xmlread.Node
 	for _, n := range []xmlread.Node{
-		root.Child("EndDateTime"), root.At("RetailTransaction", "ReceiptDateTime"), root.Child("ReceiptDateTime"), root.Child("BeginDateTime"),
+		root.Child("EndDateTime"), logged(root), root.At("RetailTransaction", "ReceiptDateTime"), root.Child("ReceiptDateTime"), root.Child("BeginDateTime"),
 	} {
 		if n.Text() != "" && !at.Exists() {
 			at = n
@@ -145,7 +165,7 @@ func (t *transaction) time() {
 	}
 	sent := at.Text()
 	if sent == "" {
-		t.fail("", "The transaction says no time (EndDateTime, ReceiptDateTime or BeginDateTime): send when it happened.")
+		t.fail("", "The transaction says no time (EndDateTime, POSLogDateTime, ReceiptDateTime or BeginDateTime): send when it happened.")
 		return
 	}
 	// Retalix writes the wall time and its offset apart.
@@ -167,6 +187,16 @@ func (t *transaction) time() {
 				sent, instant.OffsetOf(read.Time), zone, instant.OffsetOf(read.Time.In(zone))))
 		}
 	}
+}
+
+// logged is the POSLogDateTime of the transaction; others are of the message.
+func logged(n xmlread.Node) xmlread.Node {
+	for c := range n.Children("POSLogDateTime") {
+		if kind := c.Attr("TypeCode"); kind == "" || strings.EqualFold(unprefixed(kind), "Transaction") {
+			return c
+		}
+	}
+	return xmlread.Node{}
 }
 
 func offsetIn(t time.Time, zone *time.Location) int {
@@ -214,7 +244,7 @@ func (t *transaction) link(n xmlread.Node) (link, bool) {
 	if l.reason == "" {
 		l.reason = strings.ToLower(first(n, "ReasonCode"))
 	}
-	store := cmp.Or(n.Child("RetailStoreID").Text(), n.At("BusinessUnit", "UnitID").Text())
+	store := cmp.Or(n.Child("RetailStoreID").Text(), unit(n))
 	register, number := n.Child("WorkstationID").Text(), n.Child("SequenceNumber").Text()
 	first(n, "BeginDateTime", "EndDateTime")
 	if receipt := first(n, "ReceiptNumber"); receipt != "" && len(inventory.ReceiptParts(receipt)) >= 3 {
