@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -201,6 +202,8 @@ func (c *Cursor) token() (jsontext.Token, error) {
 	return token, nil
 }
 
+var quoted = regexp.MustCompile("(?s) (?:'.*'|`.*`|\".*\")")
+
 // fail says in words what broke the document.
 func (c *Cursor) fail(err error) error {
 	path := c.path
@@ -209,15 +212,15 @@ func (c *Cursor) fail(err error) error {
 	case errors.Is(err, errTooLarge):
 		c.broken = c.tooLarge(path)
 	case errors.As(err, &syntax):
-		if len(syntax.JSONPointer) > len(path) {
-			path = string(syntax.JSONPointer)
-		}
+		// The pointer of the error itself depends on how the document was buffered.
 		at := "byte " + strconv.FormatInt(syntax.ByteOffset, 10)
 		if errors.Is(err, io.ErrUnexpectedEOF) {
 			c.broken = &format.Problem{Path: path, Detail: "is JSON that ends too early, at " + at + ": send the whole document."}
 			break
 		}
-		why := strings.TrimPrefix(syntax.Err.Error(), "jsontext: ")
+		// Nor does what it quotes of the document stay the same.
+		why, _, _ := strings.Cut(strings.TrimPrefix(syntax.Err.Error(), "jsontext: "), " (expecting ")
+		why = quoted.ReplaceAllString(why, "")
 		c.broken = &format.Problem{Path: path, Detail: "is not JSON at " + at + " (" + why + "): nothing after it can be read. Correct it and send the document again."}
 	case errors.Is(err, io.EOF):
 		c.broken = &format.Problem{Path: path, Detail: "is empty: a JSON document was expected."}
