@@ -149,6 +149,9 @@ func (e *Estate) begin(groups []tradingGroup) error {
 			return errors.New("estate: the saved state does not fit the stores: it is damaged")
 		}
 		e.schedule.cursor = state.Base
+		if len(state.Base.Rung) != len(state.Base.Sequences) { // saved by an earlier version
+			e.schedule.cursor.Rung = make([]int64, len(state.Base.Sequences))
+		}
 		if e.schedule.cursor.Documents == nil {
 			e.schedule.cursor.Documents = map[runKey]int{}
 		}

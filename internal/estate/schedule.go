@@ -79,6 +79,9 @@ type cursor struct {
 	// sold at each store (number + 1, 0 for none).
 	Sequences []uint32 `json:"sequences"`
 	Last      []uint64 `json:"last"`
+	// Rung is when each register rang up its last document, in milliseconds since
+	// 1970.
+	Rung []int64 `json:"rung"`
 	// Documents counts the receipts in each ERP run not yet over.
 	Documents map[runKey]int `json:"documents"`
 }
@@ -86,9 +89,14 @@ type cursor struct {
 func (c cursor) clone() cursor {
 	c.Sequences = slices.Clone(c.Sequences)
 	c.Last = slices.Clone(c.Last)
+	c.Rung = slices.Clone(c.Rung)
 	c.Documents = maps.Clone(c.Documents)
 	return c
 }
+
+// scanAndPay is how long a register is busy with one document: nobody scans and pays
+// faster, and the same goods sooner than that are one sale entered twice.
+const scanAndPay = 6 * time.Second
 
 // maxSequence is where till numbers begin again.
 const maxSequence = 999_999
@@ -108,6 +116,7 @@ func newSchedule(opts *Options, stores []*store, groups []tradingGroup, start, l
 			s.cursor.Sequences = append(s.cursor.Sequences, uint32(first))
 		}
 	}
+	s.cursor.Rung = make([]int64, len(s.cursor.Sequences))
 	if s.history.Sales > 0 {
 		for k := slotOf(s.history.From); k < slotOf(s.history.To); k++ {
 			s.historySum += s.trade(k.start())
@@ -240,7 +249,15 @@ func (s *schedule) ring(k slot, at time.Time, st *store, other bool) *sale {
 		number: n, slot: k, at: at, store: st, register: d.IntN(st.registers),
 		correlation: "c-" + hexOf(16, s.identity, "correlation", n),
 	}
-	again := d.chance(s.opts.Faults[SameBasket])
+	free := func(register int) bool { return at.UnixMilli()-c.Rung[st.firstRegister+register] >= scanAndPay.Milliseconds() }
+	for range st.registers {
+		if free(doc.register) {
+			break
+		}
+		doc.register = (doc.register + 1) % st.registers
+	}
+	again := d.chance(s.opts.Faults[SameBasket]) && free(doc.register)
+	c.Rung[st.firstRegister+doc.register] = at.UnixMilli()
 	ref := s.basketNumber(n)
 	if again && !other && c.Last[st.index] > 0 {
 		ref = c.Last[st.index] - 1
