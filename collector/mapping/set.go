@@ -149,22 +149,98 @@ func (s *Set) Follow(ctx context.Context, document io.Reader, source format.Sour
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
-	m, f, err := s.choose(head, source)
+	chosen, err := s.Find(head, source, "")
 	if err != nil {
 		return err
 	}
-	if m != nil && m.reads != nil {
-		return m.read(ctx, in, source, &s.options, yield)
+	return chosen.Follow(ctx, in, source, yield)
+}
+
+// Chosen is what reads a document: a format, a mapping, or both.
+type Chosen struct {
+	set     *Set
+	mapping *Mapping      // nil: none matches
+	format  format.Format // nil: the mapping reads
+}
+
+// Find returns what reads a document that begins with head. name is that of a
+// format, or of a mapping that reads; where it is empty, mappings that match and
+// formats that detect are asked. The error is a *[format.Problem].
+func (s *Set) Find(head []byte, source format.Source, name string) (*Chosen, error) {
+	if name == "" {
+		m, f, err := s.choose(head, source)
+		if err != nil {
+			return nil, err
+		}
+		return &Chosen{s, m, f}, nil
+	}
+	for _, m := range s.mappings {
+		if m.Name == name && (m.reads != nil || m.layouts != nil) {
+			return &Chosen{s, m, m.layouts}, nil
+		}
+	}
+	f, ok := formats.Named(name)
+	if !ok {
+		return nil, &format.Problem{Detail: fmt.Sprintf("The format %q is not known here; known are %s, and mappings that read.", name, strings.Join(formats.Names(), ", "))}
+	}
+	for _, m := range s.mappings {
+		if m.reads == nil && m.layouts == nil && m.match.fits(name, source) {
+			return &Chosen{s, m, f}, nil
+		}
+	}
+	return &Chosen{s, nil, f}, nil
+}
+
+// Name is that of the format, or of the mapping that reads.
+func (c *Chosen) Name() string {
+	if c.format == nil || c.mapping != nil && c.mapping.layouts != nil {
+		return c.mapping.Name
+	}
+	return c.format.Name()
+}
+
+// Mapping returns the mapping that reads or corrects, or nil.
+func (c *Chosen) Mapping() *Mapping { return c.mapping }
+
+// String says it in one line, for people.
+func (c *Chosen) String() string {
+	switch {
+	case c.mapping == nil:
+		return "format " + c.format.Name() + ", no mapping"
+	case c.format == nil:
+		return "mapping " + c.mapping.Stamp() + ", which reads " + c.mapping.reads.as
+	case c.mapping.layouts != nil:
+		return "mapping " + c.mapping.Stamp() + ", by its layouts"
+	default:
+		return "format " + c.format.Name() + ", mapping " + c.mapping.Stamp()
+	}
+}
+
+// Read reads a document into items.
+func (c *Chosen) Read(ctx context.Context, document io.Reader, source format.Source, yield func(format.Item) error) error {
+	return c.Follow(ctx, document, source, func(r Reading) error {
+		if r.Skipped {
+			return nil
+		}
+		return yield(r.Item)
+	})
+}
+
+// Follow reads a document into readings.
+func (c *Chosen) Follow(ctx context.Context, document io.Reader, source format.Source, yield func(Reading) error) error {
+	m, o := c.mapping, &c.set.options
+	if c.format == nil {
+		return m.read(ctx, document, source, o, yield)
 	}
 	if m != nil {
 		source = m.with(source)
 	}
-	return f.Read(ctx, in, source, func(item format.Item) error {
-		r := Reading{Item: item, Format: f.Name()}
+	return c.format.Read(ctx, document, source, func(item format.Item) error {
+		r := Reading{Item: item, Format: c.format.Name()}
 		if m != nil {
 			r.Mapping = m.Stamp()
 			if item.Problem == nil {
-				m.amend(&r, source, &s.options)
+				m.amend(&r, source, o)
 			}
 		}
 		return yield(r)
@@ -317,23 +393,6 @@ func zoneOf(zones map[string]*time.Location, general func(string) *time.Location
 			return general(location)
 		}
 		return nil
-	}
-}
-
-// Explain says in one line which mapping and format a document that begins with
-// head would be read by.
-func (s *Set) Explain(head []byte, source format.Source) (string, error) {
-	m, f, err := s.choose(head, source)
-	if err != nil {
-		return "", err
-	}
-	switch {
-	case m == nil:
-		return "format " + f.Name() + ", no mapping", nil
-	case m.reads != nil:
-		return fmt.Sprintf("mapping %s, as %s", m.Stamp(), m.reads.as), nil
-	default:
-		return fmt.Sprintf("format %s, mapping %s", f.Name(), m.Stamp()), nil
 	}
 }
 
