@@ -395,3 +395,94 @@ func distance(a, b string) int {
 	}
 	return row[len(b)]
 }
+
+// Field is one field of an event by its name in the contract.
+type Field struct{ Name, Value string }
+
+// order is how events are shown: what happened first, then to what.
+var order = []string{
+	"id", "type", "time", "workflow", "step", "system", "system_instance", "outcome", "attempt", "location", "location_scheme",
+	"register", "business_date", "posting_date", "store_day", "operator", "device", "correlation_id",
+	"keys", "transaction", "error", "refs", "covers", "totals", "reason_code", "approval", "entered_offline",
+}
+
+// lineOrder is how lines are shown.
+var lineOrder = []string{
+	"line", "item", "item_scheme", "item_ids", "quantity", "uom", "measure", "bucket", "status", "status_from", "status_to", "location_from", "location_to",
+}
+
+// Fields lists what an event says, in an order for people, empty fields left out.
+func Fields(e *inventory.Event) []Field {
+	var all []Field
+	add := func(name, value string) {
+		if value != "" {
+			all = append(all, Field{name, value})
+		}
+	}
+	add("source", e.Source)
+	for _, name := range order {
+		switch name {
+		case "time":
+			add(name, e.Time.UTC().Format("2006-01-02T15:04:05.999999Z07:00"))
+		case "keys":
+			for _, k := range e.Keys {
+				add("keys."+k.Name, k.Value)
+			}
+		case "refs":
+			for _, r := range e.Refs {
+				for _, k := range r.Keys {
+					add("refs."+r.Rel+"."+k.Name, k.Value)
+				}
+			}
+		default:
+			if t, ok := targets[name]; ok {
+				add(name, t.get(e, nil))
+				continue
+			}
+			for _, member := range slices.Sorted(maps.Keys(targets)) {
+				if strings.HasPrefix(member, name+".") {
+					add(member, targets[member].get(e, nil))
+				}
+			}
+		}
+	}
+	if m := e.Watermark; m != nil {
+		add("complete_through", m.CompleteThrough.UTC().Format("2006-01-02T15:04:05.999999Z07:00"))
+		add("extract", m.Extract)
+		add("records", strconv.FormatInt(m.Records, 10))
+	}
+	add("mapping_version", e.MappingVersion)
+	for _, name := range slices.Sorted(maps.Keys(e.Attributes)) {
+		add("attributes."+name, e.Attributes[name])
+	}
+	for i := range e.Lines {
+		l := &e.Lines[i]
+		named := map[string]bool{}
+		prefix := fmt.Sprintf("lines[%d].", i)
+		show := func(name string) {
+			if named[name] {
+				return
+			}
+			named[name] = true
+			if name == "item_ids" {
+				for _, k := range l.ItemIDs {
+					add(prefix+"item_ids."+k.Name, k.Value)
+				}
+				return
+			}
+			add(prefix+name, targets["lines."+name].get(e, l))
+		}
+		for _, name := range lineOrder {
+			show(name)
+		}
+		for _, name := range slices.Sorted(maps.Keys(targets)) {
+			if of, ok := strings.CutPrefix(name, "lines."); ok {
+				show(of)
+			}
+		}
+		for _, name := range slices.Sorted(maps.Keys(l.Attributes)) {
+			add(prefix+"attributes."+name, l.Attributes[name])
+		}
+	}
+	return all
+}

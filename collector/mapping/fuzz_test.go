@@ -124,6 +124,7 @@ func FuzzJSON(f *testing.F) {
 	set := mustParse(f, orders, Options{})
 	f.Add([]byte(`{"head":{"at":"2026-11-23T10:00:00+01:00"},"orders":[{"id":"A1","state":"paid","items":[{"sku":"1","qty":2.5,"price":"1","tags":[]}]}]}`))
 	f.Add([]byte(`{"orders":[{}],"head":1}`))
+	f.Add([]byte(`{"orders":{"state":"paid"}}`))
 	f.Fuzz(func(t *testing.T, document []byte) {
 		formattest.Check(t, asFormat{set}, document, format.Source{Name: "/shop"})
 	})

@@ -292,6 +292,24 @@ func (m *Mapping) record(r record, source format.Source, o *Options, yield func(
 	return nil
 }
 
+// source says where a field was looked for.
+func (rules *eventRules) source(name string) string {
+	for _, r := range rules.event {
+		if r.target.name != name {
+			continue
+		}
+		var paths []string
+		for _, p := range r.paths {
+			paths = append(paths, p.text)
+		}
+		if len(paths) > 0 {
+			return "nothing is at " + strings.Join(paths, " or ")
+		}
+		return "the mapping's rule gives nothing"
+	}
+	return "neither the mapping nor the source says it"
+}
+
 // isFor reports whether the event is one of the record's. Rows of one event have
 // to agree.
 func (rules *eventRules) isFor(r record) (ok bool, problem *format.Problem) {
@@ -357,6 +375,11 @@ func (m *Mapping) event(rules *eventRules, r record, source format.Source, o *Op
 		}
 		if err := s.agree(rule, r.rows); err != nil {
 			return e, s, err
+		}
+	}
+	for _, name := range needed {
+		if t := targets[name]; t.get(&e, nil) == "" {
+			return e, s, &format.Problem{Path: r.place, Detail: fmt.Sprintf("The record has no %s: %s.", name, rules.source(name))}
 		}
 	}
 	if e.Type == "" {

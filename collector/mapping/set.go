@@ -402,6 +402,9 @@ func (m *Mapping) Summary() string {
 	if m.reads != nil {
 		what = append(what, "reads "+m.reads.as)
 	}
+	if m.layouts != nil {
+		what = append(what, "reads by layouts of its own")
+	}
 	if len(m.correct) > 0 {
 		what = append(what, fmt.Sprintf("corrects (%d)", len(m.correct)))
 	}
@@ -410,7 +413,7 @@ func (m *Mapping) Summary() string {
 		for _, t := range m.tables {
 			n += len(t.values)
 		}
-		what = append(what, fmt.Sprintf("%d tables with %d values", len(m.tables), n))
+		what = append(what, fmt.Sprintf("tables: %d, with %d values", len(m.tables), n))
 	}
 	var of []string
 	for _, p := range []struct {

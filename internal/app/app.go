@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/stocktrace/stocktrace/collector/access"
+	"github.com/stocktrace/stocktrace/collector/mapping"
 	"github.com/stocktrace/stocktrace/internal/store"
 	"github.com/stocktrace/stocktrace/internal/stream"
 	"github.com/stocktrace/stocktrace/slo"
@@ -49,6 +50,7 @@ type App struct {
 	store      *store.Store
 	objectives *slo.Evaluator
 	pulse      *pulse
+	mappings   *mapping.Live // of the collector role
 	engine     *restable
 	pages      *web.Server
 	news       news

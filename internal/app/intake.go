@@ -4,18 +4,14 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
 	"github.com/stocktrace/stocktrace/collector"
 	"github.com/stocktrace/stocktrace/collector/access"
-	"github.com/stocktrace/stocktrace/collector/format"
-	"github.com/stocktrace/stocktrace/collector/format/formats"
 )
 
 func (a *App) collectorOptions() collector.Options {
@@ -23,7 +19,7 @@ func (a *App) collectorOptions() collector.Options {
 	return collector.Options{
 		Publisher: a.pulse.watch(a.stream.Publisher()), Clock: a.clock, Logger: a.log.With("part", "collector"), Registerer: a.metrics,
 		GRPC: s.OTLPGRPC, HTTP: s.OTLPHTTP, Gate: a.door,
-		Documents: findDocument, ZoneOf: a.rules.zones(),
+		Documents: a.findDocument, ZoneOf: a.rules.zones(),
 		TLS:        collector.TLS{Cert: s.TLSCert, Key: s.TLSKey, ClientCA: s.ClientCA},
 		ConfigFile: s.CollectorConfig, Version: a.version,
 	}
@@ -52,17 +48,6 @@ func (a *App) startDoor(context.Context) error {
 	a.door = gate
 	a.goRun("door", gate.Watch)
 	return nil
-}
-
-// findDocument finds what reads a document.
-func findDocument(head []byte, source format.Source, name string) (collector.DocumentReader, error) {
-	if name == "" {
-		return formats.Detect(head, source)
-	}
-	if f, ok := formats.Named(name); ok {
-		return f, nil
-	}
-	return nil, &format.Problem{Detail: fmt.Sprintf("The format %q is not known here; known are %s.", name, strings.Join(formats.Names(), ", "))}
 }
 
 // zones returns the declared zone of each location.

@@ -18,8 +18,10 @@ func (a *App) start(ctx context.Context) error {
 		{true, a.startPulse},
 		{a.settings.Has(RoleEngine), a.startEngine},
 		{a.settings.Has(RoleCollector), a.startDoor},
+		{a.settings.Has(RoleCollector), a.startMappings},
 		{true, a.startServer},
 		{a.settings.Has(RoleCollector), a.startCollector},
+		{a.settings.Has(RoleCollector) && a.settings.DropFolders != "", a.startFolders},
 		{a.settings.Simulate, a.startRetailer},
 	}
 	for _, s := range steps {

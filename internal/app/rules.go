@@ -169,6 +169,20 @@ func Check(s *Settings) ([]string, error) {
 	if s.Packs != "" {
 		lines = append(lines, plural(len(r.packs), "pack", "packs")+" in "+s.Packs)
 	}
+	set, err := Mappings(s, false)
+	if err != nil {
+		return nil, err
+	}
+	if n := len(set.Mappings()); n > 0 {
+		lines = append(lines, plural(n, "mapping", "mappings")+" in "+s.Mappings)
+	}
+	if s.DropFolders != "" {
+		folders, err := loadFolders(s.DropFolders)
+		if err != nil {
+			return nil, err
+		}
+		lines = append(lines, plural(len(folders), "drop folder", "drop folders")+" in "+s.DropFolders)
+	}
 	gate, err := openDoor(s, nil)
 	if err != nil {
 		return nil, err

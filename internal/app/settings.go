@@ -48,7 +48,12 @@ type Settings struct {
 	Packs           string
 	Workflows       string // file or folder; empty: those that come with stocktrace
 	Objectives      string // file or folder; empty: those that come with stocktrace
+	Mappings        string // file or folder; empty: none
 	CollectorConfig string // file; empty: the built-in Collector configuration
+
+	DropFolders string        // file; empty: none are watched
+	DropEvery   time.Duration // how often they are looked at
+	DropSettle  time.Duration // how long a file must rest
 
 	AuthToken string
 	Sources   string // file; empty: none declared
@@ -154,13 +159,14 @@ func (s *Setting) Variable() string {
 
 // Groups of settings, as help shows them.
 const (
-	GroupInstance = "Instance"
-	GroupListen   = "Addresses"
-	GroupRetailer = "Your retailer"
-	GroupAlerts   = "Alerts"
-	GroupSimulate = "Simulated retailer"
-	GroupOutside  = "External NATS and ClickHouse"
-	GroupClient   = "Talking to an instance"
+	GroupInstance  = "Instance"
+	GroupListen    = "Addresses"
+	GroupRetailer  = "Your retailer"
+	GroupDocuments = "Documents"
+	GroupAlerts    = "Alerts"
+	GroupSimulate  = "Simulated retailer"
+	GroupOutside   = "External NATS and ClickHouse"
+	GroupClient    = "Talking to an instance"
 )
 
 // All returns every setting, in the order help shows them. The slice is the
@@ -290,6 +296,27 @@ var settings = []Setting{
 		Name: "objectives", Kind: Path, Placeholder: "FILE", Group: GroupRetailer,
 		Usage: "objectives of your own (OpenSLO file, or folder of them) instead of the built-in one",
 		set:   text(func(s *Settings) *string { return &s.Objectives }),
+	},
+
+	{
+		Name: "mappings", Kind: Path, Placeholder: "FILE", Group: GroupDocuments,
+		Usage: "how documents of your systems become events, where the formats do not say (YAML file, or folder of them); read again when they change",
+		set:   text(func(s *Settings) *string { return &s.Mappings }),
+	},
+	{
+		Name: "drop-folders", Kind: Path, Placeholder: "FILE", Group: GroupDocuments,
+		Usage: "folders that documents are taken from, and whose they are (YAML)",
+		set:   text(func(s *Settings) *string { return &s.DropFolders }),
+	},
+	{
+		Name: "drop-every", Default: "5s", Placeholder: "TIME", Group: GroupDocuments,
+		Usage: "how often drop folders are looked at",
+		set:   duration(func(s *Settings) *time.Duration { return &s.DropEvery }, 100*time.Millisecond, time.Hour),
+	},
+	{
+		Name: "drop-settle", Default: "10s", Placeholder: "TIME", Group: GroupDocuments,
+		Usage: "how long a dropped file must not have changed before it is taken, where its folder has no markers",
+		set:   duration(func(s *Settings) *time.Duration { return &s.DropSettle }, 100*time.Millisecond, 24*time.Hour),
 	},
 
 	{
@@ -491,6 +518,17 @@ func integer(field func(*Settings) *int, least, most int) func(*Settings, string
 			return fmt.Errorf("%q is not a whole number between %d and %d", v, least, most)
 		}
 		*field(s) = n
+		return nil
+	}
+}
+
+func duration(field func(*Settings) *time.Duration, least, most time.Duration) func(*Settings, string) error {
+	return func(s *Settings, v string) error {
+		d, err := time.ParseDuration(v)
+		if err != nil || d < least || d > most {
+			return fmt.Errorf("%q is not a time between %s and %s, like 10s or 5m", v, least, most)
+		}
+		*field(s) = d
 		return nil
 	}
 }

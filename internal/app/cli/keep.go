@@ -109,7 +109,7 @@ line. Exits 0 where all is well, 1 where something is not.`,
 			return errNo
 		},
 	}
-	addSettings(cmd, app.GroupInstance, app.GroupListen, app.GroupRetailer, app.GroupAlerts, app.GroupSimulate, app.GroupOutside)
+	addSettings(cmd, app.GroupInstance, app.GroupListen, app.GroupRetailer, app.GroupDocuments, app.GroupAlerts, app.GroupSimulate, app.GroupOutside)
 	return cmd
 }
 

@@ -58,7 +58,7 @@ acknowledged is lost either way.`,
 			return nil
 		},
 	}
-	addSettings(cmd, app.GroupInstance, app.GroupListen, app.GroupRetailer, app.GroupAlerts, app.GroupSimulate, app.GroupOutside)
+	addSettings(cmd, app.GroupInstance, app.GroupListen, app.GroupRetailer, app.GroupDocuments, app.GroupAlerts, app.GroupSimulate, app.GroupOutside)
 	return cmd
 }
 
