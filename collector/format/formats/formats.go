@@ -4,11 +4,16 @@ package formats
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/stocktrace/stocktrace/collector/format"
+	"github.com/stocktrace/stocktrace/collector/format/edifact"
+	"github.com/stocktrace/stocktrace/collector/format/epcis"
 	"github.com/stocktrace/stocktrace/collector/format/flat"
 	"github.com/stocktrace/stocktrace/collector/format/poslog"
+	"github.com/stocktrace/stocktrace/collector/format/ubl"
+	"github.com/stocktrace/stocktrace/collector/format/webhook"
 	"github.com/stocktrace/stocktrace/collector/format/x12"
 )
 
@@ -18,15 +23,21 @@ const HeadSize = 4 << 10
 // all are the formats in the order in which they are asked whether a document is
 // theirs. The first one that says yes reads it, so what is told apart by less
 // stands later.
-var all = []format.Format{
-	x12.Format{},
-	poslog.Format{},
+var all = slices.Concat(
+	[]format.Format{
+		x12.Format{},
+		edifact.Format{},
+		poslog.Format{},
+		epcis.Format{},
+		ubl.Format{},
+	},
+	webhook.Formats,
 	// Any text could be of a layout, so it is asked last.
-	flat.Format{Layouts: flat.Layouts()},
-}
+	[]format.Format{flat.Format{Layouts: flat.Layouts()}},
+)
 
 // All returns the formats in the order in which they are asked.
-func All() []format.Format { return append([]format.Format(nil), all...) }
+func All() []format.Format { return slices.Clone(all) }
 
 // Names returns the names of all formats, in the same order.
 func Names() []string {

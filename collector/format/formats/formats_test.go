@@ -2,10 +2,13 @@ package formats
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stocktrace/stocktrace/collector/format"
+	"github.com/stocktrace/stocktrace/collector/format/formattest"
 )
 
 func TestNamesAreUnique(t *testing.T) {
@@ -35,6 +38,40 @@ func TestUnknownDocumentsAreSaid(t *testing.T) {
 		var p *format.Problem
 		if !errors.As(err, &p) || !strings.HasPrefix(p.Detail, want) {
 			t.Errorf("%q: %v, want %s…", head, err, want)
+		}
+	}
+}
+
+// ofSamples is the format of each folder of published samples.
+var ofSamples = map[string]string{
+	"arts-poslog": "poslog", "commercetools": "commercetools", "dynamics365": "dynamics365", "edifact": "edifact",
+	"epcis-1.x-xml": "epcis", "epcis-2.0-jsonld": "epcis", "shopify": "shopify", "square": "square", "ubl-2.1": "ubl", "x12": "x12",
+}
+
+// Samples are recognised by one format alone, so that their order does not
+// matter.
+func TestSamplesAreRecognisedByOneFormat(t *testing.T) {
+	root := formattest.Samples(t)
+	for folder, want := range ofSamples {
+		files, err := filepath.Glob(filepath.Join(root, folder, "*"))
+		if err != nil || len(files) == 0 {
+			t.Errorf("no samples of %s: %v", folder, err)
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			head := text[:min(len(text), HeadSize)]
+			var got []string
+			for _, f := range All() {
+				if f.Detect(head, format.Source{Name: "/x", Document: filepath.Base(file)}) {
+					got = append(got, f.Name())
+				}
+			}
+			if len(got) != 1 || got[0] != want {
+				t.Errorf("%s/%s is recognised by %v, want %s", folder, filepath.Base(file), got, want)
+			}
 		}
 	}
 }
