@@ -11,6 +11,7 @@ import (
 	"github.com/stocktrace/stocktrace/collector/format/edifact"
 	"github.com/stocktrace/stocktrace/collector/format/epcis"
 	"github.com/stocktrace/stocktrace/collector/format/flat"
+	"github.com/stocktrace/stocktrace/collector/format/idoc"
 	"github.com/stocktrace/stocktrace/collector/format/poslog"
 	"github.com/stocktrace/stocktrace/collector/format/ubl"
 	"github.com/stocktrace/stocktrace/collector/format/webhook"
@@ -27,6 +28,7 @@ var all = slices.Concat(
 	[]format.Format{
 		x12.Format{},
 		edifact.Format{},
+		idoc.Format{},
 		poslog.Format{},
 		epcis.Format{},
 		ubl.Format{},

@@ -45,7 +45,7 @@ func TestUnknownDocumentsAreSaid(t *testing.T) {
 // ofSamples is the format of each folder of published samples.
 var ofSamples = map[string]string{
 	"arts-poslog": "poslog", "commercetools": "commercetools", "dynamics365": "dynamics365", "edifact": "edifact",
-	"epcis-1.x-xml": "epcis", "epcis-2.0-jsonld": "epcis", "shopify": "shopify", "square": "square", "ubl-2.1": "ubl", "x12": "x12",
+	"epcis-1.x-xml": "epcis", "epcis-2.0-jsonld": "epcis", "sap-idoc": "idoc", "shopify": "shopify", "square": "square", "ubl-2.1": "ubl", "x12": "x12",
 }
 
 // Samples are recognised by one format alone, so that their order does not
