@@ -123,12 +123,42 @@ func (r *reader) delivery(p *piece, h *segment, t deliveryStep, kind string, par
 		if i == len(order)-1 {
 			rest = ignored([]*segment{h})
 		}
-		if err := drafts[at].emit(rest); err != nil {
+		d := drafts[at]
+		booked := d.booked(h, t)
+		if err := d.emit(rest); err != nil {
 			return err
+		}
+		if booked != nil && d.wrong == nil {
+			if err := booked.emit(nil); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
+
+// booked is what the ERP says besides of its own delivery that has an actual goods
+// issue: that it has booked it. It is nil where there is none.
+func (d *draft) booked(h *segment, t deliveryStep) *draft {
+	step := map[string]string{"transfer": "issue_posted", "fulfilment": "posted"}[t.workflow]
+	if d.event.System != "erp" || d.event.Step != "shipped" || step == "" || d.event.Outcome != "" {
+		return nil
+	}
+	for _, s := range h.below("E1EDT13") {
+		if s.get("QUALF") == goodsIssue && !blank(s.get("ISDD")) {
+			n := *d
+			n.event.Step = step
+			n.event.Lines = slices.Clone(d.event.Lines)
+			n.event.Keys = slices.Clone(d.event.Keys)
+			n.notes = nil // they are with the shipment
+			return &n
+		}
+	}
+	return nil
+}
+
+// goodsIssue is the qualifier of the date on which goods left (E1EDT13).
+const goodsIssue = "006"
 
 // delivered begins an event of a delivery.
 func (r *reader) delivered(p *piece, h *segment, t deliveryStep, at string) *draft {
@@ -156,7 +186,7 @@ func (r *reader) delivered(p *piece, h *segment, t deliveryStep, at string) *dra
 	d.keep("status", p.control.get("STATUS"))
 	// 006 is the goods issue, 007 the delivery, 017 the arrival. Actual dates tell
 	// when it happened; planned ones only when it should.
-	wanted := map[string]string{"shipped": "006", "received": "017", "delivered": "007"}[t.step]
+	wanted := map[string]string{"shipped": goodsIssue, "received": "017", "delivered": "007"}[t.step]
 	for _, s := range h.below("E1EDT13") {
 		if wanted != "" && s.get("QUALF") == wanted {
 			if blank(s.get("ISDD")) && t.step == "shipped" && t.system == "erp" && e.Outcome == "" {

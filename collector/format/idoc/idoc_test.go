@@ -44,8 +44,11 @@ func TestPublishedDelivery(t *testing.T) {
 		t.Error("not detected")
 	}
 	items, err := formattest.Collect(idoc.Format{}, strings.NewReader(string(document)), source)
-	if err != nil || len(items) != 1 || items[0].Problem != nil {
+	if err != nil || len(items) != 2 || items[0].Problem != nil || items[1].Problem != nil {
 		t.Fatalf("%d items, %v: %+v", len(items), err, items)
+	}
+	if booked := items[1].Event; booked.Step != "posted" || booked.Lines[1].Quantity.String() != "-4" {
+		t.Errorf("its goods issue is booked, but it says %s of %s", booked.Step, booked.Lines[1].Quantity)
 	}
 	e := items[0].Event
 	if got := strings.Join([]string{e.Workflow, e.Step, e.System, e.Location, e.Time.Format(time.RFC3339), e.TimeAsSent, string(e.Outcome)}, " "); got != "fulfilment shipped erp HU20 2023-10-05T11:15:25Z 2023-10-05T13:15:25 " {
@@ -105,7 +108,7 @@ func events(t testing.TB, f idoc.Format, document string, source format.Source) 
 func TestMovementTypes(t *testing.T) {
 	for code, want := range map[string]string{
 		"101": "receipt.posted ok +", "102": "receipt.posted reversed +", "122": "vendor_return.posted ok -",
-		"201": "adjustment.posted ok -", "251": "sale.posted ok -", "252": "sale.posted reversed -", "261": "adjustment.posted ok -",
+		"201": "adjustment.posted ok -", "251": "posting_batch.posted ok -", "252": "posting_batch.posted reversed -", "261": "adjustment.posted ok -",
 		"303": "transfer.issue_posted ok -", "304": "transfer.issue_posted reversed -", "305": "transfer.receipt_posted ok +",
 		"311": "putaway.posted ok +", "313": "transfer.issue_posted ok -", "315": "transfer.receipt_posted ok +", "316": "transfer.receipt_posted reversed +",
 		"351": "transfer.issue_posted ok -", "641": "transfer.issue_posted ok -", "642": "transfer.issue_posted reversed -",
@@ -190,7 +193,7 @@ func TestDeclared(t *testing.T) {
 		},
 	}
 	e := events(t, f, movementXML("<MOVE_TYPE>Z51</MOVE_TYPE><ENTRY_QNT>2.000</ENTRY_QNT>", "53"), format.Source{})[0]
-	if e.Workflow != "sale" || e.Lines[0].Quantity.String() != "-2" {
+	if e.Workflow != "posting_batch" || e.Lines[0].Quantity.String() != "-2" {
 		t.Errorf("%+v", e)
 	}
 	sales := `<WPUUMS01><IDOC BEGIN="1"><EDI_DC40 SEGMENT="1"><MESTYP>WPUUMS</MESTYP><SNDPRN>0123</SNDPRN><CREDAT>20261123</CREDAT></EDI_DC40><E1WPU01 SEGMENT="1"><BELEGDATUM>20261122</BELEGDATUM>` +

@@ -212,6 +212,11 @@ func (r *reader) movement(p *piece, s *segment, b booked, m Movement, known bool
 		}
 		e.Register = s.up("KASSID")
 	}
+	if m.Workflow == "sale" && e.Step == "posted" && e.KeyValue(inventory.KeyReceipt) == "" {
+		// A sale's document without a receipt is one for many: it is a posting of a
+		// store's day, and no sale that a register should know.
+		e.Workflow = "posting_batch"
+	}
 	d.keep("movement_type", b.movement)
 	d.keep("document_year", s.up("MJAHR", "DOC_YEAR", "MATDOCUMENTYEAR"))
 	e.PostingDate = day(cmp.Or(s.up("BUDAT", "PSTNG_DATE", "BELEGDATUM"), p.headed("BUDAT", "PSTNG_DATE", "BELEGDATUM")))

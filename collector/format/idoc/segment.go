@@ -123,13 +123,15 @@ func (s *segment) fill(n xmlread.Node) {
 	}
 }
 
-// base is a segment's type: E2EDL24006 and E1EDL24 are the same.
+// base is a segment's type: E2EDL24006, the sixth version of its definition, and
+// E1EDL24 are the same.
 func base(name string) string {
-	if strings.HasPrefix(name, "E2") || strings.HasPrefix(name, "Z2") {
+	definition := strings.HasPrefix(name, "E2") || strings.HasPrefix(name, "Z2")
+	if definition {
 		name = name[:1] + "1" + name[2:]
 	}
-	if n := len(name); n > 3 && digits(name[n-3:]) {
-		if _, known := definitions[name[:n-3]]; known {
+	if n := len(name); n > 5 && digits(name[n-3:]) {
+		if _, known := definitions[name[:n-3]]; known || definition {
 			name = name[:n-3]
 		}
 	}
