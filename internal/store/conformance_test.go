@@ -540,7 +540,7 @@ func row(id string, root int, epoch, revision uint64) lifecycle.Row {
 	return lifecycle.Row{
 		Lifecycle: inventory.Lifecycle{
 			ID: id, Canonical: receipt(root), Component: receipt(root), State: inventory.StateOpen,
-			Location: "0123", Register: "04", UpdatedAt: noon, StartedAt: noon,
+			Location: "0123", Register: "04", UpdatedAt: noon, StartedAt: noon, ComputedAt: noon.Add(time.Hour),
 			Identifiers: []inventory.ScopedKey{receipt(root)},
 		},
 		Partition: 3,
@@ -638,7 +638,7 @@ func TestComponentsByTheirNewestRow(t *testing.T) {
 		must(t, s.WriteFindings(t.Context(), []lifecycle.FindingRow{f}))
 	}
 	stored := func(id string, root int) lifecycle.StoredLifecycle {
-		return lifecycle.StoredLifecycle{ID: id, Identifiers: []inventory.ScopedKey{receipt(root)}}
+		return lifecycle.StoredLifecycle{ID: id, Identifiers: []inventory.ScopedKey{receipt(root)}, ComputedAt: row(id, root, 1, 1).Lifecycle.ComputedAt}
 	}
 	one := lifecycle.Component{
 		Root:       receipt(1),

@@ -171,9 +171,10 @@ func (s *Store) Components(ctx context.Context, partition int, roots []inventory
 			var l lifecycle.StoredLifecycle
 			var component string
 			var identifiers []string
-			if err := scan(&l.ID, &component, &identifiers); err != nil {
+			if err := scan(&l.ID, &component, &identifiers, &l.ComputedAt); err != nil {
 				return err
 			}
+			l.ComputedAt = instant(l.ComputedAt)
 			var err error
 			if l.Identifiers, err = scopedKeys(identifiers); err != nil {
 				return err
