@@ -1,6 +1,7 @@
 package edi
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -146,7 +147,7 @@ func (i *Interchange) document(source format.Source) (format.Item, bool) {
 	}
 	e := inventory.Event{Workflow: "document", Step: "received", Location: source.Location}
 	if e.Location == "" {
-		e.Location, e.LocationScheme = firstOf(i.Receiver.ID, i.Sender.ID), "edi"
+		e.Location, e.LocationScheme = cmp.Or(i.Receiver.ID, i.Sender.ID), "edi"
 	}
 	if e.Location == "" {
 		e.Location, e.LocationScheme = i.toldOf.ID, i.toldOf.Scheme
@@ -181,15 +182,6 @@ func noted(notes []format.Note, n format.Note) bool {
 		}
 	}
 	return false
-}
-
-func firstOf(values ...string) string {
-	for _, v := range values {
-		if v != "" {
-			return v
-		}
-	}
-	return ""
 }
 
 // CheckKey notes a GTIN, GLN or SSCC whose check digit is wrong. It is kept as

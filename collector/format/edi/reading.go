@@ -1,6 +1,7 @@
 package edi
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -103,7 +104,7 @@ func (r *Reading) Items() []format.Item {
 			}
 		}
 		if d.Covers != nil && d.Covers.Location == "" {
-			d.Covers.Location = firstOf(d.Location, r.Source.Location)
+			d.Covers.Location = cmp.Or(d.Location, r.Source.Location)
 		}
 		if r.failure == "" && d.Location == "" && r.Source.Location == "" {
 			r.failure = "it names no location: declare one for its source"
@@ -114,7 +115,7 @@ func (r *Reading) Items() []format.Item {
 		r.Finish(&d.Event, r.Source, d.Speaker, d.Number)
 		item := format.Item{Event: d.Event, Path: r.Path, Raw: r.Raw, RawType: r.Interchange.Syntax.RawType()}
 		if len(r.Drafts) > 1 {
-			item.Path += "/" + firstOf(d.Place, d.Location)
+			item.Path += "/" + cmp.Or(d.Place, d.Location)
 		}
 		if d.Partial && len(r.Raw) > maxShared {
 			if item.Raw = r.Span(d.From, d.To); len(item.Raw) > maxShared {
@@ -137,7 +138,7 @@ const maxShared = 64 << 10
 
 // sent gives an event the time its envelope says, where the set says none.
 func (r *Reading) sent(d *Draft) {
-	t, ok := r.Sent(r.Source.ZoneFor(firstOf(d.Location, r.Source.Location)))
+	t, ok := r.Sent(r.Source.ZoneFor(cmp.Or(d.Location, r.Source.Location)))
 	if !ok {
 		r.Fail("", "it says no date that can be read, and neither does its envelope")
 		return
@@ -189,7 +190,7 @@ func (r *Reading) Happened(d *Draft, dates ...Said) {
 	if best.IsZero() {
 		return
 	}
-	where := firstOf(d.Location, r.Source.Location)
+	where := cmp.Or(d.Location, r.Source.Location)
 	if d.Step == "shipped" && len(d.Lines) > 0 && d.Lines[0].LocationFrom != "" {
 		where = d.Lines[0].LocationFrom
 	}

@@ -1,6 +1,7 @@
 package edifact
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -153,7 +154,7 @@ func (r *reading) applicationError() {
 					words = append(words, t)
 				}
 			}
-			if t := firstOf(strings.Join(words, " "), s.Part(3, 1)); t != "" {
+			if t := cmp.Or(strings.Join(words, " "), s.Part(3, 1)); t != "" {
 				texts = append(texts, t)
 			}
 		default:
@@ -177,7 +178,7 @@ func (r *reading) applicationError() {
 	}
 	if rejected {
 		d.Outcome = inventory.Rejected
-		d.Error = &inventory.Error{Code: "document_rejected", Field: "ERC", Value: strings.Join(codes, " "), Message: firstOf(strings.Join(texts, "; "), "the partner's system gives no reason")}
+		d.Error = &inventory.Error{Code: "document_rejected", Field: "ERC", Value: strings.Join(codes, " "), Message: cmp.Or(strings.Join(texts, "; "), "the partner's system gives no reason")}
 	} else {
 		d.Say("text", strings.Join(texts, "; "))
 	}

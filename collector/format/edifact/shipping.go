@@ -1,6 +1,7 @@
 package edifact
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/stocktrace/stocktrace/collector/format"
@@ -16,12 +17,11 @@ type packed struct {
 
 // line is a LIN with the quantities it says.
 type line struct {
-	place   string
-	line    inventory.Line
-	said    map[string]quantity
-	order   []string
-	cps     string
-	variant bool
+	place string
+	line  inventory.Line
+	said  map[string]quantity // by kind
+	order []string            // the kinds as they stand
+	cps   string              // the package it stands in
 }
 
 // qty files a quantity under its kind. The first of a kind counts; a second one is
@@ -80,7 +80,7 @@ func (r *reading) lineSegment(d *edi.Draft, l *line, i int, s *edi.Segment) bool
 	case "QVR":
 		r.Use(i)
 		edi.Attribute(&l.line, "variance", s.Part(1, 1))
-		edi.Attribute(&l.line, "variance_reason", firstOf(s.Part(3, 1), s.Part(2, 1)))
+		edi.Attribute(&l.line, "variance_reason", cmp.Or(s.Part(3, 1), s.Part(2, 1)))
 	case "RFF":
 		if name, value := r.reference(d, i, s); name != "" && name != inventory.KeyDelivery {
 			edi.Attribute(&l.line, name, value)
@@ -99,15 +99,6 @@ func (r *reading) lineSegment(d *edi.Draft, l *line, i int, s *edi.Segment) bool
 		return false
 	}
 	return true
-}
-
-func firstOf(values ...string) string {
-	for _, v := range values {
-		if v != "" {
-			return v
-		}
-	}
-	return ""
 }
 
 // despatchAdvice reads a DESADV: what was sent, in which packages.

@@ -1,6 +1,7 @@
 package x12
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -170,7 +171,7 @@ func (r *reading) functionalAcknowledgment() {
 			name = fmt.Sprintf("%s %s of group %s", set, control, group)
 		}
 		d.Say("answers", name)
-		d.Say("answers_type", firstOf(set, groupType))
+		d.Say("answers_type", cmp.Or(set, groupType))
 		d.Say("answers_version", version)
 		d.Number = strings.Join(nonEmpty(group, control), "-")
 	}
@@ -291,15 +292,6 @@ func nonEmpty(values ...string) []string {
 		}
 	}
 	return all
-}
-
-func firstOf(values ...string) string {
-	for _, v := range values {
-		if v != "" {
-			return v
-		}
-	}
-	return ""
 }
 
 func errorsFrom(s *edi.Segment, from int, names map[string]string) []string {
