@@ -72,8 +72,8 @@ type recorder struct {
 	said []string
 }
 
-func (r *recorder) Helper()           {}
-func (r *recorder) Error(args ...any) { r.said = append(r.said, fmt.Sprintln(args...)) }
+func (r *recorder) Helper()                      {}
+func (r *recorder) Error(args ...any)            { r.said = append(r.said, fmt.Sprintln(args...)) }
 func (r *recorder) Errorf(form string, a ...any) { r.said = append(r.said, fmt.Sprintf(form, a...)) }
 
 func (r *recorder) complains(substr string) bool {

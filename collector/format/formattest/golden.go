@@ -154,6 +154,7 @@ func Sample(t testing.TB, path string) []byte {
 
 func cases(t testing.TB) []string {
 	t.Helper()
+	t.Helper()
 	inputs, err := filepath.Glob("testdata/*/in.*")
 	if err != nil {
 		t.Fatal(err)
@@ -169,6 +170,7 @@ func cases(t testing.TB) []string {
 }
 
 func load(t testing.TB, folder string) ([]byte, format.Source) {
+	t.Helper()
 	t.Helper()
 	inputs, err := filepath.Glob(filepath.Join(folder, "in.*"))
 	if err != nil || len(inputs) != 1 {
@@ -196,6 +198,7 @@ type sender struct {
 }
 
 func readSource(t testing.TB, path string, text []byte) format.Source {
+	t.Helper()
 	t.Helper()
 	var s sender
 	dec := yaml.NewDecoder(bytes.NewReader(text))

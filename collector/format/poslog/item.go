@@ -15,7 +15,8 @@ import (
 
 // name is one name of an item as a line gives it.
 type name struct {
-	scheme, value, path string
+	scheme, value string
+	at            xmlread.Node
 }
 
 // identify gives the line its item: the GTIN where one was scanned, else the
@@ -27,7 +28,7 @@ func (t *transaction) identify(l *inventory.Line, n xmlread.Node) {
 		if value := n.Text(); value != "" && value != "0" {
 			scheme := schemeOf(kind, value)
 			if !slices.ContainsFunc(list, func(o name) bool { return o.scheme == scheme && o.value == value }) {
-				list = append(list, name{scheme, value, t.path + n.Path()})
+				list = append(list, name{scheme, value, n})
 			}
 		}
 	}
@@ -74,13 +75,13 @@ func (t *transaction) doubt(l *inventory.Line, best name, list []name) {
 		}
 		gtin, _ := gs1.GTIN14(l.Item)
 		if !gs1.Valid(gtin) {
-			t.note(format.CheckDigit, best.path, fmt.Sprintf("%s is given as a GTIN, but its check digit is wrong: kept as sent.", show(l.Item)))
+			t.note(format.CheckDigit, t.path+best.at.Path(), fmt.Sprintf("%s is given as a GTIN, but its check digit is wrong: kept as sent.", show(l.Item)))
 		}
 		l.Item = gtin
 	case "plu":
 		for _, n := range list {
 			if plu, ok := gs1.Local(n.value); ok && len(n.value) >= 12 {
-				t.note(format.NotStandard, n.path, fmt.Sprintf("%s is %s filled up with zeros, a code of the retailer's own (PLU) and no GTIN: kept as sent, under the scheme plu.", n.value, plu))
+				t.note(format.NotStandard, t.path+n.at.Path(), fmt.Sprintf("%s is %s filled up with zeros, a code of the retailer's own (PLU) and no GTIN: kept as sent, under the scheme plu.", n.value, plu))
 				return
 			}
 		}
@@ -201,9 +202,12 @@ func (b *basket) quantity(l *inventory.Line, n xmlread.Node) {
 		t.note(format.NotStandard, t.path+at.Path(), fmt.Sprintf("%q has a comma where a decimal point belongs: read as %s.", show(sent), q))
 	}
 	unit := cmp.Or(at.Attr("UnitOfMeasureCode"), at.Attr("UnitOfMeasure"), first(n, "UnitOfMeasureCode", "UnitOfMeasure"))
-	code, notes := units.Rec20.Read(unit, t.path+at.Path())
-	t.notes = append(t.notes, notes...)
-	l.Quantity, l.UOM = q, code
+	l.Quantity, l.UOM = q, unit
+	if unit != "" {
+		var notes []format.Note
+		l.UOM, notes = units.Rec20.Read(unit, t.path+at.Path())
+		t.notes = append(t.notes, notes...)
+	}
 	whole := isWhole(q)
 	if unit == "" && !whole {
 		t.note(format.UnitUnknown, t.path+at.Path(), fmt.Sprintf("%s is no whole number, and no unit is given: it was weighed or measured in the till's own unit, and can only be compared with what is said without one.", q))

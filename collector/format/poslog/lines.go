@@ -45,23 +45,25 @@ type rung struct {
 	activity, stock string
 }
 
-// goods are the line items that are goods, by their names in lower case: Wincor
-// writes PickUp where the standard has Pickup.
+// goods are the line items that are goods.
 var goods = map[string]rung{
-	"sale":   {-1, "sale", ""},
-	"return": {1, "return", ""},
+	"Sale":   {-1, "sale", ""},
+	"Return": {1, "return", ""},
 	// Sold here, handed out elsewhere: the delivery moves the stock.
-	"salefordelivery":   {-1, "sale_for_delivery", "value_only"},
-	"saleforpickup":     {-1, "sale_for_pickup", "value_only"},
-	"returnfordelivery": {1, "return_for_delivery", "value_only"},
-	"returnforpickup":   {1, "return_for_pickup", "value_only"},
+	"SaleForDelivery":   {-1, "sale_for_delivery", "value_only"},
+	"SaleForPickup":     {-1, "sale_for_pickup", "value_only"},
+	"ReturnForDelivery": {1, "return_for_delivery", "value_only"},
+	"ReturnForPickup":   {1, "return_for_pickup", "value_only"},
 	// Ordered or put aside: nothing moves yet.
-	"customerorderfordelivery": {-1, "customer_order", "none"},
-	"customerorderforpickup":   {-1, "customer_order", "none"},
-	"layaway":                  {-1, "layaway", "none"},
+	"CustomerOrderForDelivery": {-1, "customer_order", "none"},
+	"CustomerOrderForPickup":   {-1, "customer_order", "none"},
+	"Layaway":                  {-1, "layaway", "none"},
+	// Wincor's spelling.
+	"SaleForPickUp":          {-1, "sale_for_pickup", "value_only"},
+	"CustomerOrderForPickUp": {-1, "customer_order", "none"},
 	// What was ordered or put aside is handed over.
-	"previouscustomerorder": {-1, "sale", ""},
-	"previouslayaway":       {-1, "sale", ""},
+	"PreviousCustomerOrder": {-1, "sale", ""},
+	"PreviousLayaway":       {-1, "sale", ""},
 }
 
 // notGoods are the types of items that are no stock: services, money and rights.
@@ -115,13 +117,13 @@ func (b *basket) item(n xmlread.Node) {
 			b.voidOf(c, number)
 			return
 		}
-		kind, ok := goods[strings.ToLower(c.Name())]
+		kind, ok := goods[c.Name()]
 		if !ok {
 			continue
 		}
 		if kind.activity == "sale_for_pickup" && c.Child("InventoryReservationID").Text() != "" {
 			// What was reserved is paid and taken along.
-			kind = goods["previouscustomerorder"]
+			kind = goods["PreviousCustomerOrder"]
 		}
 		if c.Child("Item").Exists() && !c.Child("Quantity").Exists() {
 			b.shipment(c, kind, number)

@@ -46,18 +46,27 @@ func (Format) Detect(head []byte, _ format.Source) bool {
 	if i := bytes.IndexByte(head, '<'); i < 0 || len(bytes.Trim(head[:i], "\ufeff\xff\xfe \t\r\n")) > 0 {
 		return false
 	}
-	has := func(names ...string) bool {
-		for _, name := range names {
-			for _, before := range []string{"<", ":"} {
-				if at := bytes.Index(head, []byte(before+name)); at >= 0 && at+len(before+name) < len(head) &&
-					bytes.IndexByte([]byte(" >/\t\r\n"), head[at+len(before+name)]) >= 0 {
-					return true
-				}
+	return has(head, "POSLog") ||
+		has(head, "Transaction") && has(head, "RetailStoreID", "BusinessUnit", "BusinessDayDate") && has(head, "WorkstationID", "SequenceNumber")
+}
+
+// has reports whether a tag of one of the names begins in head, with a prefix or
+// without.
+func has(head []byte, names ...string) bool {
+	for _, name := range names {
+		for rest := head; ; {
+			i := bytes.Index(rest, []byte(name))
+			if i < 0 {
+				break
 			}
+			end := i + len(name)
+			if i > 0 && (rest[i-1] == '<' || rest[i-1] == ':') && end < len(rest) && bytes.IndexByte([]byte(" >/\t\r\n"), rest[end]) >= 0 {
+				return true
+			}
+			rest = rest[end:]
 		}
-		return false
 	}
-	return has("POSLog") || (has("Transaction") && has("RetailStoreID", "BusinessUnit", "BusinessDayDate") && has("WorkstationID", "SequenceNumber"))
+	return false
 }
 
 // Read implements format.Format.

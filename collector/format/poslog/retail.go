@@ -133,6 +133,6 @@ func (t *transaction) counts(retail xmlread.Node) {
 		lines++
 	}
 	if said != lines {
-		t.note(format.CountMismatch, t.path+n.Path(), fmt.Sprintf("TransactionCount says %d line items, but there are %d: read as they are. Lines may have been lost before this document was written.", said, lines))
+		t.note(format.CountMismatch, t.path+n.Path(), fmt.Sprintf("TransactionCount says %d line items, but the transaction has %d: read as they are. Lines may have been lost before this document was written.", said, lines))
 	}
 }

@@ -94,7 +94,7 @@ func TestSpoiltSample(t *testing.T) {
 		note     string
 	}{
 		"a line is lost":      {`<LineItem EntryMethod="acs:Auto"><SequenceNumber>3</SequenceNumber><acs:LoyaltyMembership>`, `<Lost EntryMethod="acs:Auto"><SequenceNumber>3</SequenceNumber><acs:LoyaltyMembership>`, 1, "stands where the element <Lost>", ""},
-		"a count is wrong":    {"<TransactionCount>23<", "<TransactionCount>24<", 2, "", "TransactionCount says 24 line items, but there are 23"},
+		"a count is wrong":    {"<TransactionCount>23<", "<TransactionCount>24<", 2, "", "TransactionCount says 24 line items, but the transaction has 23"},
 		"cut off":             {"</POSLog>", "", 2, "The document ends within this element", ""},
 		"hour 25":             {"<EndDateTime>2017-10-01T02:02:54<", "<EndDateTime>2017-10-01T25:02:54<", 2, "", ""},
 		"an ampersand":        {"APPLE HONEYCRISP ORG", "APPLES & PEARS", 2, "", ""},

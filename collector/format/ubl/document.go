@@ -102,7 +102,7 @@ func (d *document) counted(lines int) {
 	n := d.root.Child("LineCountNumeric")
 	said, err := strconv.Atoi(n.Text())
 	if err == nil && said != lines {
-		d.note(format.CountMismatch, n.Path(), fmt.Sprintf("LineCountNumeric says %d lines, but there are %d: read as they are. Ask the sender which is right.", said, lines))
+		d.note(format.CountMismatch, n.Path(), fmt.Sprintf("LineCountNumeric says %d lines, but the document has %d: read as they are. Ask the sender which is right.", said, lines))
 		e := d.event("document", "received")
 		e.Outcome = inventory.Partial
 		e.Error = &inventory.Error{
