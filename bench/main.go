@@ -11,10 +11,12 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -102,6 +104,11 @@ func measureAll() (err error) {
 			return err
 		}
 		fmt.Printf("%d events, %.1f processor seconds per million, profile in %s\n", r.events, r.perMillion(), b.profile)
+		fmt.Printf("visible after %.1f s, bytes per event on disk:", r.wall.Seconds())
+		for _, name := range slices.Sorted(maps.Keys(r.tables)) {
+			fmt.Printf(" %s %.1f", name, bytesPerEvent(name)(r))
+		}
+		fmt.Printf(", together %.1f\n", bytesPerEvent()(r))
 		return nil
 	}
 	b.program = filepath.Join(b.dir, "stocktrace")

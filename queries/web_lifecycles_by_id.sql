@@ -3,7 +3,7 @@
 SELECT
     id, partition, component, version, deleted, position, computed_at, rule_version, fact_position,
     next_at, workflow, state, verdict, sentence, location, region, posting, register, business_date,
-    owner, started_at, updated_at, posted_at, posted_by, posting_due, identifiers, items, detail
+    owner, started_at, updated_at, posted_at, posted_by, posting_due, identifiers, items, outline, detail
 FROM lifecycles FINAL
 WHERE id IN {ids:Array(String)} AND deleted = 0
 ORDER BY computed_at DESC, partition

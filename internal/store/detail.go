@@ -16,7 +16,10 @@ import (
 // its own. A lifecycle is written anew with every record that arrives, so what
 // is long is said once and what is empty not at all:
 //
+//   - what a step says the same of many lifecycles stands in the outline column,
+//     which has few different values;
 //   - times are microseconds after started_at, absent where there is none;
+//   - the canonical key is absent where it is the component, as it mostly is;
 //   - a step's events are places in records;
 //   - a line's location is absent where it is the lifecycle's, what was posted
 //     where it is what was owed;
@@ -37,21 +40,26 @@ type detail struct {
 }
 
 type stepState struct {
-	System   string     `json:"system"`
-	Step     string     `json:"step"`
-	Title    string     `json:"title"`
-	Required bool       `json:"required"`
-	Expected bool       `json:"expected"`
-	Outcome  string     `json:"outcome"`
-	Occurred *int64     `json:"occurred"`
-	Received *int64     `json:"received"`
+	Occurred *int64     `json:"at"`
+	Received *int64     `json:"got"`
 	Due      *int64     `json:"due"`
-	Attempt  int        `json:"attempt"`
 	Events   []int      `json:"events"`
 	Error    *[4]string `json:"error"` // code, field, value, message
-	Owner    string     `json:"owner"`
-	Runbook  string     `json:"runbook"`
 	Note     string     `json:"note"`
+}
+
+// stepOutline is what the outline column says of each step: what its workflow
+// owes and how it went, without when. All sales that went the same way share it.
+type stepOutline struct {
+	System   string `json:"system"`
+	Step     string `json:"step"`
+	Title    string `json:"title"`
+	Required bool   `json:"required"`
+	Expected bool   `json:"expected"`
+	Outcome  string `json:"outcome"`
+	Attempt  int    `json:"attempt"`
+	Owner    string `json:"owner"`
+	Runbook  string `json:"runbook"`
 }
 
 type lineState struct {
@@ -79,11 +87,19 @@ type await struct {
 // origin is what a lifecycle's times count from, in microseconds since 1970.
 func origin(l *inventory.Lifecycle) int64 { return stamp(l.StartedAt) }
 
-// decodeDetail reads the detail column into l, whose other columns have been
-// read.
-func decodeDetail(data []byte, l *inventory.Lifecycle) error {
+// decodeDetail reads the outline and the detail column into l, whose other
+// columns have been read.
+func decodeDetail(outline string, data []byte, l *inventory.Lifecycle) error {
 	var d detail
 	errs := []error{json.Unmarshal(data, &d)}
+	var plan []stepOutline
+	if outline != "" {
+		errs = append(errs, json.Unmarshal([]byte(outline), &plan))
+	}
+	if len(plan) != len(d.Steps) {
+		errs = append(errs, fmt.Errorf("there are %d steps in the outline and %d in the detail", len(plan), len(d.Steps)))
+		plan = make([]stepOutline, len(d.Steps))
+	}
 	exact := func(s string) inventory.Decimal {
 		n, err := parseFixed(s)
 		errs = append(errs, err)
@@ -95,7 +111,10 @@ func decodeDetail(data []byte, l *inventory.Lifecycle) error {
 		}
 		return time.UnixMicro(origin(l) + *us).UTC()
 	}
-	l.Canonical, _ = inventory.ParseScopedKey(d.Canonical)
+	l.Canonical = l.Component
+	if d.Canonical != "" {
+		l.Canonical, _ = inventory.ParseScopedKey(d.Canonical)
+	}
 	l.Keys = toKeys(d.Keys)
 	for _, u := range d.Units {
 		l.Units = append(l.Units, inventory.Quantity{UOM: u[0], Quantity: exact(u[1])})
@@ -107,11 +126,11 @@ func decodeDetail(data []byte, l *inventory.Lifecycle) error {
 		l.RecordIDs = d.Records[:own:own]
 	}
 	for i := range d.Steps {
-		s := &d.Steps[i]
+		s, p := &d.Steps[i], &plan[i]
 		state := inventory.StepState{
-			StepRef: inventory.StepRef{System: s.System, Step: s.Step}, Title: s.Title, Required: s.Required,
-			Expected: s.Expected, Outcome: inventory.Outcome(s.Outcome), OccurredAt: at(s.Occurred), ReceivedAt: at(s.Received),
-			ExpectedBy: at(s.Due), Attempt: s.Attempt, Owner: s.Owner, Runbook: s.Runbook, Note: s.Note,
+			StepRef: inventory.StepRef{System: p.System, Step: p.Step}, Title: p.Title, Required: p.Required,
+			Expected: p.Expected, Outcome: inventory.Outcome(p.Outcome), OccurredAt: at(s.Occurred), ReceivedAt: at(s.Received),
+			ExpectedBy: at(s.Due), Attempt: p.Attempt, Owner: p.Owner, Runbook: p.Runbook, Note: s.Note,
 		}
 		for _, place := range s.Events {
 			if place < 0 || place >= len(d.Records) {
@@ -160,25 +179,46 @@ func toKeys(pairs [][2]string) []inventory.Key {
 	return keys
 }
 
-// appendDetail appends the detail column of l.
-func appendDetail(b []byte, l *inventory.Lifecycle) []byte {
-	records := l.RecordIDs
-	w := object{b: append(b, '{'), origin: origin(l)}
-	w.text("canonical", l.Canonical.String())
-	w.keys("keys", l.Keys)
-	list(&w, "units", '[', l.Units, func(u *inventory.Quantity) { w.values(u.UOM, u.Quantity.String()) })
-	list(&w, "values", '[', l.Values, func(v *inventory.Amount) { w.values(v.Currency, v.Basis, v.Amount.String()) })
-	list(&w, "steps", '{', l.Steps, func(s *inventory.StepState) {
+// appendOutline appends the outline column of l: nothing where it has no steps.
+func appendOutline(b []byte, l *inventory.Lifecycle) []byte {
+	if len(l.Steps) == 0 {
+		return b
+	}
+	b = append(b, '[')
+	for i := range l.Steps {
+		s := &l.Steps[i]
+		if i > 0 {
+			b = append(b, ',')
+		}
+		w := object{b: append(b, '{')}
 		w.text("system", s.System)
 		w.text("step", s.Step)
 		w.text("title", s.Title)
 		w.flag("required", s.Required)
 		w.flag("expected", s.Expected)
 		w.text("outcome", string(s.Outcome))
-		w.time("occurred", s.OccurredAt)
-		w.time("received", s.ReceivedAt)
-		w.time("due", s.ExpectedBy)
 		w.number("attempt", s.Attempt)
+		w.text("owner", s.Owner)
+		w.text("runbook", s.Runbook)
+		b = append(w.b, '}')
+	}
+	return append(b, ']')
+}
+
+// appendDetail appends the detail column of l.
+func appendDetail(b []byte, l *inventory.Lifecycle) []byte {
+	records := l.RecordIDs
+	w := object{b: append(b, '{'), origin: origin(l)}
+	if l.Canonical != l.Component {
+		w.text("canonical", l.Canonical.String())
+	}
+	w.keys("keys", l.Keys)
+	list(&w, "units", '[', l.Units, func(u *inventory.Quantity) { w.values(u.UOM, u.Quantity.String()) })
+	list(&w, "values", '[', l.Values, func(v *inventory.Amount) { w.values(v.Currency, v.Basis, v.Amount.String()) })
+	list(&w, "steps", '{', l.Steps, func(s *inventory.StepState) {
+		w.time("at", s.OccurredAt)
+		w.time("got", s.ReceivedAt)
+		w.time("due", s.ExpectedBy)
 		for i, id := range s.EventIDs {
 			place := slices.Index(records, id)
 			if place < 0 {
@@ -202,8 +242,6 @@ func appendDetail(b []byte, l *inventory.Lifecycle) []byte {
 			w.values(e.Code, e.Field, e.Value, e.Message)
 			w.b = append(w.b, ']')
 		}
-		w.text("owner", s.Owner)
-		w.text("runbook", s.Runbook)
 		w.text("note", s.Note)
 	})
 	list(&w, "lines", '{', l.Lines, func(n *inventory.LineState) {

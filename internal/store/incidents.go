@@ -139,11 +139,11 @@ func (s *Store) Examples(ctx context.Context, keys []alerts.Key, limit int) (map
 	found := map[string]inventory.Lifecycle{}
 	err = s.Each(ctx, incidentLifecyclesQuery, Params{"ids": ids}, func(scan func(...any) error) error {
 		var l inventory.Lifecycle
-		var raw string
-		if err := scan(&l.ID, &l.Workflow, &raw); err != nil {
+		var outline, raw string
+		if err := scan(&l.ID, &l.Workflow, &outline, &raw); err != nil {
 			return err
 		}
-		if err := decodeDetail([]byte(raw), &l); err != nil {
+		if err := decodeDetail(outline, []byte(raw), &l); err != nil {
 			return err
 		}
 		found[l.ID] = l

@@ -64,6 +64,7 @@ func newLifecycleAppender(into inserter) *appender[lifecycle.Row] {
 				number("", func(ms *int64) int64 { return *ms })),
 			lists("steps.limit_ms", func(r *row) []int64 { return stepLimits(&r.Lifecycle) },
 				number("", func(ms *int64) int64 { return *ms })),
+			fewWritten("outline", func(b []byte, r *row) []byte { return appendOutline(b, &r.Lifecycle) }),
 			written("detail", func(b []byte, r *row) []byte { return appendDetail(b, &r.Lifecycle) }),
 		},
 	}
@@ -231,18 +232,18 @@ func (s *Store) EachLifecycle(ctx context.Context, yield func(lifecycle.Row) err
 // scanLifecycle reads the columns of all_lifecycles.sql.
 func scanLifecycle(scan func(...any) error) (lifecycle.Row, error) {
 	var (
-		row                                        lifecycle.Row
-		partition                                  uint16
-		version                                    big.Int
-		deleted                                    uint8
-		component, state, verdict, posting, detail string
-		identifiers                                []string
+		row                                                 lifecycle.Row
+		partition                                           uint16
+		version                                             big.Int
+		deleted                                             uint8
+		component, state, verdict, posting, outline, detail string
+		identifiers                                         []string
 	)
 	l := &row.Lifecycle
 	if err := scan(&l.ID, &partition, &component, &version, &deleted, &row.Position, &l.ComputedAt, &l.RuleVersion,
 		&l.FactPosition, &l.NextAt, &l.Workflow, &state, &verdict, &l.Sentence, &l.Location, &l.Region, &posting,
 		&l.Register, &l.BusinessDate, &l.Owner, &l.StartedAt, &l.UpdatedAt, &l.PostedAt, &l.PostedBy, &l.PostingDue,
-		&identifiers, &l.Items, &detail); err != nil {
+		&identifiers, &l.Items, &outline, &detail); err != nil {
 		return lifecycle.Row{}, err
 	}
 	row.Partition, row.Version, row.Deleted = int(partition), scannedVersion(&version), deleted != 0
@@ -260,7 +261,7 @@ func scanLifecycle(scan func(...any) error) (lifecycle.Row, error) {
 	if len(l.Items) == 0 {
 		l.Items = nil
 	}
-	if err := decodeDetail([]byte(detail), l); err != nil {
+	if err := decodeDetail(outline, []byte(detail), l); err != nil {
 		return lifecycle.Row{}, err
 	}
 	return row, nil

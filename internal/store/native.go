@@ -147,6 +147,25 @@ func few[T any](name string, of func(*T) string) column[T] {
 	}}
 }
 
+// fewWritten is a LowCardinality(String) column of values that are appended
+// rather than had.
+func fewWritten[T any](name string, write func(b []byte, r *T) []byte) column[T] {
+	return column[T]{name: name, kind: "LowCardinality(String)", prefix: dictionaryPrefix, values: func(e *encoder, rows []*T) {
+		e.beginDictionary()
+		e.key("")
+		var b []byte
+		for _, r := range rows {
+			b = write(b[:0], r)
+			key, ok := e.index[string(b)]
+			if !ok {
+				key = e.key(string(b))
+			}
+			e.keys = append(e.keys, key)
+		}
+		e.endDictionary()
+	}}
+}
+
 // texts is an Array(String) column.
 func texts[T any](name string, of func(*T) []string) column[T] {
 	return column[T]{name: name, kind: "Array(String)", values: func(e *encoder, rows []*T) {

@@ -122,7 +122,11 @@ CREATE TABLE IF NOT EXISTS lifecycles
         lag_ms     Int64,
         limit_ms   Int64
     ),
-    detail         String CODEC(ZSTD(1)),                      -- JSON: keys, steps, lines, units, values, related, record ids, awaits
+    -- JSON. What is said of each step that many lifecycles share (title, what is
+    -- owed, outcome, owner, runbook), and the rest of it: when, which records,
+    -- keys, lines, units, values, related, awaits.
+    outline        LowCardinality(String),
+    detail         String CODEC(ZSTD(1)),
     INDEX by_component component TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX by_started started_at TYPE minmax GRANULARITY 1,
     INDEX by_updated updated_at TYPE minmax GRANULARITY 1,

@@ -38,6 +38,7 @@ acknowledged is lost either way.`,
 			if err := s.Validate(); err != nil {
 				return err
 			}
+			tuneGarbage()
 			a, err := app.New(p.options(s))
 			if err != nil {
 				return err
