@@ -34,6 +34,7 @@ type event struct {
 	meaning      meaning
 	disposition  string
 	from, to     string // the locations at both ends of the way
+	units        int    // logistic units, whose contents are not said
 	transactions []transaction
 	problem      *format.Problem
 }
@@ -132,9 +133,10 @@ func (e *event) readMeaning() {
 	if e.kind == "TransformationEvent" {
 		e.meaning = meaning{production, "transformed", e.meaning.system, none}
 	}
-	if !kinds[e.kind] && action != "OBSERVE" && action != "" {
-		// Packed or unpacked: the goods stay.
+	if !kinds[e.kind] && (action == "ADD" || action == "DELETE") && e.meaning.stock != none {
+		// Packed or unpacked on the way: the goods stay, and are told of by themselves.
 		e.meaning.stock = none
+		e.meaning.step = map[string]string{"ADD": "aggregated", "DELETE": "disaggregated"}[action]
 	}
 	m := e.meaning
 	e.out.Workflow, e.out.Step = m.workflow, m.step

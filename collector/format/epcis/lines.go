@@ -35,6 +35,9 @@ func (e *event) readItems() {
 	if e.kind == "QuantityEvent" {
 		e.classes([]*node{e.node}, m, "")
 	}
+	if e.units > 0 && len(e.out.Lines) > 0 && m != none {
+		e.note(format.NotStandard, e.path, fmt.Sprintf("names logistic units (%d SSCC) beside items: what is in them is not said here, so the lines are not all that moved.", e.units))
+	}
 }
 
 func (e *event) parent(uri string) {
@@ -72,6 +75,7 @@ func (e *event) instances(list string, m movement, activity string) {
 		if scheme == string(gs1.SSCC) {
 			// What is in it is not said here.
 			e.key(scheme, item)
+			e.units++
 			continue
 		}
 		g := groups[class{item, id.Lot}]
