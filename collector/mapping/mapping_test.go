@@ -482,3 +482,15 @@ correct:
 		t.Errorf("%d events, %v", n, err)
 	}
 }
+
+func TestOneIDIsOneEvent(t *testing.T) {
+	set := mustParse(t, strings.Replace(counts, "  group: [Beleg]\n", "", 1), Options{})
+	row := "B1;7001;23.11.2026 10:05;%d;4006381333931;1;ST;frei;;;\n"
+	all, err := items(t, set, countsHead+fmt.Sprintf(row, 1)+fmt.Sprintf(row, 1)+fmt.Sprintf(row, 2), format.Source{Document: "STK_1.csv"})
+	if err != nil || len(all) != 3 || all[0].Problem != nil || all[1].Problem != nil {
+		t.Fatalf("%v %v", all, err) // said twice in the same words is one event
+	}
+	if p := all[2].Problem; p == nil || p.Detail != `The id "B1/7001" is that of another event, of line 2: put into id what tells them apart, or group the rows of one event.` {
+		t.Errorf("%v", p)
+	}
+}

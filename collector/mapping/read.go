@@ -220,11 +220,12 @@ type record struct {
 
 // read reads a document by the mapping.
 func (m *Mapping) read(ctx context.Context, document io.Reader, source format.Source, o *Options, yield func(Reading) error) error {
+	ids := identities{}
 	each := func(r record) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		return m.record(r, source, o, yield)
+		return m.record(r, source, o, ids, yield)
 	}
 	switch m.reads.as {
 	case "json":
@@ -237,7 +238,7 @@ func (m *Mapping) read(ctx context.Context, document io.Reader, source format.So
 }
 
 // record makes the events of one record.
-func (m *Mapping) record(r record, source format.Source, o *Options, yield func(Reading) error) error {
+func (m *Mapping) record(r record, source format.Source, o *Options, ids identities, yield func(Reading) error) error {
 	reading := func() Reading {
 		return Reading{
 			Item:    format.Item{Path: r.place, Raw: r.raw, RawType: r.rawType},
@@ -279,6 +280,12 @@ func (m *Mapping) record(r record, source format.Source, o *Options, yield func(
 	if len(all) == 0 {
 		return fail(&format.Problem{Path: r.place, Detail: fmt.Sprintf("No event of mapping %s is for this record. Add one, or say with skip: that such records mean nothing.", m.Name)})
 	}
+	for i := range all {
+		if before := ids.clash(&all[i].Event, r.place); before != "" {
+			return fail(&format.Problem{Path: r.place, Detail: fmt.Sprintf(
+				"The id %q is that of another event, of %s: put into id what tells them apart, or group the rows of one event.", all[i].Event.ID, before)})
+		}
+	}
 	ignored := map[string]int{}
 	for _, n := range r.all() {
 		n.ignored("", ignored)
@@ -290,6 +297,30 @@ func (m *Mapping) record(r record, source format.Source, o *Options, yield func(
 		}
 	}
 	return nil
+}
+
+// identities are the ids that a document's events have, with a hash of what they
+// say and where they stand. Two events of one id that say different things would
+// be told as a collision for ever after; the commonest mapping mistake makes them
+// by the thousand.
+type identities map[string]identity
+
+type identity struct {
+	content inventory.Hash
+	place   string
+}
+
+// clash returns where another event of this id stands, or "".
+func (ids identities) clash(e *inventory.Event, place string) string {
+	content := e.ContentHash()
+	before, ok := ids[e.ID]
+	switch {
+	case ok && before.content != content:
+		return before.place
+	case !ok && len(ids) < mostSeen && len(e.ID) < 256:
+		ids[e.ID] = identity{content, place}
+	}
+	return ""
 }
 
 // source says where a field was looked for.

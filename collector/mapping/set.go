@@ -25,6 +25,8 @@ import (
 type Options struct {
 	// Packs are what packs of items hold, for fields that convert.
 	Packs []inventory.Pack
+	// Program is the version of what reads; another one may read otherwise.
+	Program string
 	// Trace makes readings say where each field came from.
 	Trace bool
 
@@ -119,7 +121,7 @@ func (s *Set) fingerprint() string {
 			}
 		}
 	}
-	fmt.Fprintf(h, "%v", s.options.Packs)
+	fmt.Fprintf(h, "%v %s", s.options.Packs, s.options.Program)
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 

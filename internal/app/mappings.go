@@ -60,7 +60,7 @@ func DocumentSource(s *Settings, name, document string) (format.Source, error) {
 
 // startMappings reads the mappings and keeps following their files.
 func (a *App) startMappings(context.Context) error {
-	live, err := mapping.Open(a.settings.Mappings, mapping.Options{Packs: a.rules.packs}, a.log.With("part", "mappings"), time.Now())
+	live, err := mapping.Open(a.settings.Mappings, mapping.Options{Packs: a.rules.packs, Program: a.version}, a.log.With("part", "mappings"), time.Now())
 	if err != nil {
 		return err
 	}
