@@ -194,15 +194,16 @@ func asked(compiled *ast.AST) map[string]map[string]bool {
 	return names
 }
 
-// see marks what the expression asks of a variable as read.
-func (x *expression) see(variable string, n *node) {
+// see marks what the expression asks of a variable as read, and returns that much
+// of it.
+func (x *expression) see(variable string, n *node) any {
 	names, asks := x.names[variable]
 	if !asks || n == nil {
-		return
+		return nil
 	}
 	if names == nil {
 		n.use()
-		return
+		return n.plain(nil)
 	}
 	for _, a := range n.attributes {
 		a.asked = a.asked || names["@"+a.name]
@@ -212,6 +213,7 @@ func (x *expression) see(variable string, n *node) {
 			c.use()
 		}
 	}
+	return n.plain(names)
 }
 
 // checkNames refuses fields of event and line that the contract does not have:

@@ -108,7 +108,7 @@ func (w *around) unseen(around *node) error {
 					for _, found := range p.find(inside) {
 						for _, l := range late {
 							if found == l || found.within(l) {
-								return &format.Problem{Path: found.place, Detail: fmt.Sprintf(
+								return &format.Problem{Path: found.where(), Detail: fmt.Sprintf(
 									"%s stands behind the records, where %s needs it before them: events were made without it. Have the sender write it first, or read the document as one record.", p, r.target.name)}
 							}
 						}

@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/stocktrace/stocktrace/collector/format/jsonread"
@@ -18,7 +19,8 @@ type node struct {
 	parent     *node
 	attributes []*node
 	children   []*node
-	place      string // in the document, in its own terms
+	place      string // in the document, in its own terms; see where
+	line       int    // of a row
 	asked      bool
 	records    int // of what surrounds records: how many it held so far
 }
@@ -66,21 +68,40 @@ func (n *node) ignored(path string, counts map[string]int) {
 	}
 }
 
+// where is the node's place in the document. Of rows and their cells it is put in
+// words only where it is asked for: there are many of them.
+func (n *node) where() string {
+	switch {
+	case n.place != "":
+		return n.place
+	case n.line > 0:
+		return "line " + strconv.Itoa(n.line)
+	case n.parent != nil && n.parent.line > 0:
+		return n.parent.where() + " " + n.name
+	}
+	return ""
+}
+
 // plain is the node as expressions see it: a text, or a map; what is there
-// several times is a list.
-func (n *node) plain() any {
+// several times is a list. With names, only what is called so is there.
+func (n *node) plain(names map[string]bool) any {
 	if n.leaf() && len(n.attributes) == 0 {
 		return n.text
 	}
 	m := map[string]any{}
 	for _, a := range n.attributes {
-		m["@"+a.name] = a.text
+		if names == nil || names["@"+a.name] {
+			m["@"+a.name] = a.text
+		}
 	}
 	if n.text != "" {
 		m["."] = n.text
 	}
 	for _, c := range n.children {
-		v := c.plain()
+		if names != nil && !names[c.name] {
+			continue
+		}
+		v := c.plain(nil)
 		switch before := m[c.name].(type) {
 		case nil:
 			if c.listed {
@@ -128,6 +149,23 @@ func jsonNode(name string, v *jsonread.Value) *node {
 // one returns the single value at a path: nil where there is none, an error
 // where there are several.
 func one(p Path, from *node) (*node, error) {
+	// Most paths are one name, and most records have no two of a name.
+	if len(p.steps) == 1 && !p.root && p.steps[0].kind == child && p.steps[0].index == 0 {
+		var only *node
+		for _, c := range from.children {
+			if c.name != p.steps[0].name {
+				continue
+			}
+			if only != nil {
+				only = nil
+				break
+			}
+			only = c
+		}
+		if only != nil && only.leaf() {
+			return only, nil
+		}
+	}
 	found := p.find(from)
 	switch {
 	case len(found) == 0:

@@ -348,13 +348,12 @@ func (rules *eventRules) isFor(r record) (ok bool, problem *format.Problem) {
 		return true, nil
 	}
 	for i, n := range r.all() {
-		rules.when.see("record", n)
-		holds, err := rules.when.holds(map[string]any{"record": n.plain()})
+		holds, err := rules.when.holds(map[string]any{"record": rules.when.see("record", n)})
 		switch {
 		case err != nil:
-			return false, &format.Problem{Path: n.place, Detail: "when: " + err.Error() + "."}
+			return false, &format.Problem{Path: n.where(), Detail: "when: " + err.Error() + "."}
 		case i > 0 && holds != ok:
-			return false, &format.Problem{Path: n.place, Detail: fmt.Sprintf("The condition %s is %t for this row, and %t for the first of the same event. Group by what it asks for.", rules.when.text, holds, ok)}
+			return false, &format.Problem{Path: n.where(), Detail: fmt.Sprintf("The condition %s is %t for this row, and %t for the first of the same event. Group by what it asks for.", rules.when.text, holds, ok)}
 		}
 		ok = holds
 	}
@@ -366,10 +365,9 @@ func (r *reading) skips(n *node) (bool, *format.Problem) {
 	if r.skip == nil {
 		return false, nil
 	}
-	r.skip.see("record", n)
-	ok, err := r.skip.holds(map[string]any{"record": n.plain()})
+	ok, err := r.skip.holds(map[string]any{"record": r.skip.see("record", n)})
 	if err != nil {
-		return false, &format.Problem{Path: n.place, Detail: "skip: " + err.Error() + "."}
+		return false, &format.Problem{Path: n.where(), Detail: "skip: " + err.Error() + "."}
 	}
 	return ok, nil
 }
@@ -429,7 +427,7 @@ func (m *Mapping) event(rules *eventRules, r record, source format.Source, o *Op
 	}
 	e.Lines = make([]inventory.Line, len(nodes))
 	for i, n := range nodes {
-		s.at, s.line, s.index, s.about, s.place = n, &e.Lines[i], i, nil, n.place
+		s.at, s.line, s.index, s.about = n, &e.Lines[i], i, nil
 		for _, rule := range rules.line {
 			if err := s.apply(rule); err != nil {
 				return e, s, err
@@ -462,7 +460,7 @@ func (s *scope) agree(r *rule, rows []*node) error {
 			if i == 0 {
 				first = v
 			} else if v != first {
-				return &format.Problem{Path: n.place, Detail: fmt.Sprintf("%s is %q, and %q in the first row of the same event: one event has one. Group by it, or map it in lines.", p, v, first)}
+				return &format.Problem{Path: n.where(), Detail: fmt.Sprintf("%s is %q, and %q in the first row of the same event: one event has one. Group by it, or map it in lines.", p, v, first)}
 			}
 		}
 	}

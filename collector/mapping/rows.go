@@ -138,11 +138,23 @@ func (r *rowReader) text(raw []byte) (string, error) {
 		}
 		return string(raw), nil
 	}
+	if !r.reading.ebcdic() && ascii(raw) {
+		return string(raw), nil // all others begin as ASCII does
+	}
 	text, err := r.reading.charset.NewDecoder().Bytes(raw)
 	if err != nil || bytes.ContainsRune(text, utf8.RuneError) {
 		return "", fmt.Errorf("has bytes that mean nothing in %s: is that its encoding?", r.reading.encoding)
 	}
 	return string(text), nil
+}
+
+func ascii(raw []byte) bool {
+	for _, b := range raw {
+		if b >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 func (r *rowReader) decode(raw []byte, at [][2]int, place string) ([]string, *format.Problem) {
@@ -251,9 +263,12 @@ func (r *rowReader) header() error {
 
 // node makes a record of a row.
 func (r *rowReader) node(got *row) *node {
-	n := &node{place: got.place()}
+	// One allocation holds a row: there are many of them.
+	cells := make([]node, len(r.columns))
+	n := &node{line: got.line, children: make([]*node, len(cells))}
 	for i, c := range r.columns {
-		n.add(&node{name: c.name, text: got.cells[i], place: got.place() + " " + c.name})
+		cells[i] = node{name: c.name, text: got.cells[i], parent: n}
+		n.children[i] = &cells[i]
 	}
 	return n
 }
@@ -402,15 +417,8 @@ func (g *grouping) end() error {
 		return nil
 	}
 	g.open, g.between = nil, nil
-	if g.last > r.rows[0].line() {
-		r.place = fmt.Sprintf("lines %d–%d", r.rows[0].line(), g.last)
+	if g.last > r.rows[0].line {
+		r.place = fmt.Sprintf("lines %d–%d", r.rows[0].line, g.last)
 	}
 	return g.each(*r)
-}
-
-// line is the number of the row that a node was made of.
-func (n *node) line() int {
-	var line int
-	_, _ = fmt.Sscanf(n.place, "line %d", &line)
-	return line
 }

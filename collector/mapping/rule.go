@@ -66,22 +66,18 @@ func (s *scope) name(t target) string {
 // view binds what an expression may ask for.
 func (s *scope) view(x *expression, value string) map[string]any {
 	if s.record != nil {
-		x.see("record", s.record)
-		x.see("line", s.at)
+		about := map[string]any{"value": value}
+		for name, n := range map[string]*node{"record": s.record, "line": s.at} {
+			if seen := x.see(name, n); seen != nil {
+				about[name] = seen
+			}
+		}
+		return about
 	}
 	if s.about == nil {
-		s.about = map[string]any{}
-		if s.record != nil {
-			s.about["record"] = s.record.plain()
-		} else {
-			s.about["event"] = eventView(s.event)
-		}
+		s.about = map[string]any{"event": eventView(s.event)}
 		if s.line != nil {
-			if s.record != nil {
-				s.about["line"] = s.at.plain()
-			} else {
-				s.about["line"] = lineView(s.line)
-			}
+			s.about["line"] = lineView(s.line)
 		}
 	}
 	s.about["value"] = value
@@ -93,18 +89,14 @@ func (s *scope) apply(r *rule) error {
 	if r.several() {
 		return s.addAll(r)
 	}
-	text, origin, err := s.read(r)
+	text, from, err := s.read(r)
 	if err == nil && text != "" {
-		err = s.store(r, text, origin)
+		err = s.store(r, text, from)
 	}
 	if err == nil {
 		return nil
 	}
-	place := origin
-	if place == "" {
-		place = s.place
-	}
-	return &format.Problem{Path: place, Detail: fmt.Sprintf("%s: %s (%s:%d).", s.name(r.target), strings.TrimSuffix(err.Error(), "."), s.mapping.base, r.line)}
+	return &format.Problem{Path: s.placeOf(from), Detail: fmt.Sprintf("%s: %s (%s:%d).", s.name(r.target), strings.TrimSuffix(err.Error(), "."), s.mapping.base, r.line)}
 }
 
 // several reports whether the field takes all that its path leads to, as a list
@@ -120,9 +112,9 @@ func (s *scope) addAll(r *rule) error {
 			continue
 		}
 		if n.number && jsonread.Rounded(v) {
-			s.note(format.IDRounded, n.place, v+" is an identifier sent as a number that may have been rounded: kept as written. Have the sender put it in quotes.")
+			s.note(format.IDRounded, origin{first: n}, v+" is an identifier sent as a number that may have been rounded: kept as written. Have the sender put it in quotes.")
 		}
-		s.came(r, n.place)
+		s.came(r, n.where())
 		r.target.add(s.event, s.line, v)
 	}
 	return nil
@@ -130,36 +122,33 @@ func (s *scope) addAll(r *rule) error {
 
 // read returns the field's value before its field reads it, and where it stands.
 // No value is no error, unless it is required.
-func (s *scope) read(r *rule) (text, origin string, err error) {
+func (s *scope) read(r *rule) (text string, from origin, err error) {
 	if r.when != nil {
 		if ok, err := r.when.holds(s.view(r.when, r.target.get(s.event, s.line))); err != nil || !ok {
-			return "", "", err
+			return "", from, err
 		}
 	}
 	switch {
 	case r.fixed != nil:
 		s.came(r, "the mapping")
-		return *r.fixed, "", nil
+		return *r.fixed, from, nil
 	case len(r.paths) > 0:
-		if text, origin, err = s.joined(r); err != nil {
-			return "", origin, err
+		if text, from, err = s.joined(r); err != nil {
+			return "", from, err
 		}
 	case s.record == nil:
 		text = r.target.get(s.event, s.line)
 	}
 	if text != "" && (r.target.use == asDecimal || r.target.use == asMoney || r.target.use == asWhole) && s.record != nil {
 		if text, err = s.mapping.numbers.read(text); err != nil {
-			return "", origin, err
+			return "", from, err
 		}
 	}
 	if r.cel != nil {
 		if text, err = r.cel.eval(s.view(r.cel, text)); err != nil {
-			return "", origin, err
+			return "", from, err
 		}
 		text = strings.TrimSpace(text)
-		if origin == "" {
-			origin = s.place
-		}
 		s.came(r, r.cel.text)
 	}
 	if text == "" && r.fallback != "" {
@@ -167,12 +156,12 @@ func (s *scope) read(r *rule) (text, origin string, err error) {
 		text = r.fallback
 	}
 	if text == "" && r.required {
-		return "", origin, fmt.Errorf("is required, and nothing is there")
+		return "", from, fmt.Errorf("is required, and nothing is there")
 	}
 	if text != "" && r.table != nil {
-		text, err = s.translate(r, text, origin)
+		text, err = s.translate(r, text, from)
 	}
-	return text, origin, err
+	return text, from, err
 }
 
 func (s *scope) came(r *rule, from string) {
@@ -183,19 +172,19 @@ func (s *scope) came(r *rule, from string) {
 
 // joined returns what the paths lead to. Where one of several leads to nothing
 // there is no value at all: half an identifier is another one's.
-func (s *scope) joined(r *rule) (text, origin string, err error) {
-	var parts, places []string
+func (s *scope) joined(r *rule) (text string, from origin, err error) {
+	var parts []string
 	for _, p := range r.paths {
 		n, err := one(p, s.at)
 		if err != nil {
-			return "", s.place, err
+			return "", from, err
 		}
 		part := ""
 		if n != nil {
 			part = strings.TrimSpace(n.value())
-			places = append(places, n.place)
+			from.add(n)
 			if n.number && r.target.use == asText && jsonread.Rounded(part) {
-				s.note(format.IDRounded, n.place, part+" is an identifier sent as a number that may have been rounded: kept as written. Have the sender put it in quotes.")
+				s.note(format.IDRounded, origin{first: n}, part+" is an identifier sent as a number that may have been rounded: kept as written. Have the sender put it in quotes.")
 			}
 			if n.number && (r.target.use == asDecimal || r.target.use == asMoney) {
 				// JSON knows exponents, and no other decimal sign than a point.
@@ -205,23 +194,66 @@ func (s *scope) joined(r *rule) (text, origin string, err error) {
 			}
 		}
 		if part == "" {
-			return "", strings.Join(places, ", "), nil
+			return "", from, nil
+		}
+		if len(r.paths) == 1 {
+			text = part
+			break
 		}
 		parts = append(parts, part)
 	}
-	origin = strings.Join(places, ", ")
-	s.came(r, origin)
-	return strings.Join(parts, r.with), origin, nil
-}
-
-func (s *scope) note(code, place, detail string) {
-	if place == "" {
-		place = s.place
+	if parts != nil {
+		text = strings.Join(parts, r.with)
 	}
-	s.notes = append(s.notes, format.Note{Code: code, Path: place, Detail: detail})
+	if s.from != nil {
+		s.came(r, from.String())
+	}
+	return text, from, nil
 }
 
-func (s *scope) translate(r *rule, text, origin string) (string, error) {
+// origin is where a value came from; none for what the mapping says itself.
+type origin struct {
+	first *node
+	rest  []*node
+}
+
+func (o *origin) add(n *node) {
+	if o.first == nil {
+		o.first = n
+		return
+	}
+	o.rest = append(o.rest, n)
+}
+
+// String names the places. They are put in words only where somebody is told.
+func (o origin) String() string {
+	if o.first == nil {
+		return ""
+	}
+	text := o.first.where()
+	for _, n := range o.rest {
+		text += ", " + n.where()
+	}
+	return text
+}
+
+// placeOf is where a value stands, or what it belongs to.
+func (s *scope) placeOf(from origin) string {
+	switch {
+	case from.first != nil:
+		return from.String()
+	case s.line != nil && s.record != nil:
+		return s.at.where()
+	default:
+		return s.place
+	}
+}
+
+func (s *scope) note(code string, from origin, detail string) {
+	s.notes = append(s.notes, format.Note{Code: code, Path: s.placeOf(from), Detail: detail})
+}
+
+func (s *scope) translate(r *rule, text string, from origin) (string, error) {
 	to, ok := r.table.get(text)
 	switch {
 	case ok && to != text:
@@ -231,18 +263,18 @@ func (s *scope) translate(r *rule, text, origin string) (string, error) {
 	case !ok && r.table.demanded:
 		return "", fmt.Errorf("table %s has no %q: add it, and bring the document again", r.table.name, text)
 	case !ok:
-		s.note(format.Unmapped, origin, fmt.Sprintf("%s: table %s has no %q: kept as sent. Add it to the table.", s.name(r.target), r.table.name, text))
+		s.note(format.Unmapped, from, fmt.Sprintf("%s: table %s has no %q: kept as sent. Add it to the table.", s.name(r.target), r.table.name, text))
 		return text, nil
 	}
 	return to, nil
 }
 
 // store reads the value as its field needs it, and sets the field.
-func (s *scope) store(r *rule, text, origin string) error {
+func (s *scope) store(r *rule, text string, from origin) error {
 	t := r.target
 	switch t.use {
 	case asTime:
-		return s.storeTime(r, text, origin)
+		return s.storeTime(r, text, from)
 	case asDate:
 		day, err := r.day(text)
 		if err != nil {
@@ -271,27 +303,23 @@ func (s *scope) store(r *rule, text, origin string) error {
 		if list == nil {
 			list = units.Rec20
 		}
-		code, notes := list.Read(text, orPlace(origin, s.place))
+		code, notes := list.Read(text, s.placeOf(from))
 		s.notes = append(s.notes, notes...)
 		text = code
 	case asText, asItem:
 	}
 	if r.gtin {
-		text = s.gtin(t, text, origin)
+		text = s.gtin(t, text, from)
 	}
 	return t.set(s.event, s.line, text)
 }
 
-func orPlace(origin, place string) string {
-	if origin == "" {
-		return place
-	}
-	return origin
-}
+// separators are what people print into numbers.
+var separators = strings.NewReplacer(" ", "", "-", "", "\u00a0", "")
 
 // gtin brings a trade item number into its 14 digits.
-func (s *scope) gtin(t target, text, origin string) string {
-	digits := strings.NewReplacer(" ", "", "-", "", "\u00a0", "").Replace(text)
+func (s *scope) gtin(t target, text string, from origin) string {
+	digits := separators.Replace(text)
 	scheme := func(name string) {
 		if t.name == "lines.item" && s.line.ItemScheme == "" {
 			s.line.ItemScheme = name
@@ -303,11 +331,11 @@ func (s *scope) gtin(t target, text, origin string) string {
 	}
 	full, ok := gs1.GTIN14(digits)
 	if !ok {
-		s.note(format.NotStandard, origin, fmt.Sprintf("%s: %q is no GTIN of 8, 12, 13 or 14 digits: kept as sent.", s.name(t), text))
+		s.note(format.NotStandard, from, fmt.Sprintf("%s: %q is no GTIN of 8, 12, 13 or 14 digits: kept as sent.", s.name(t), text))
 		return text
 	}
 	if !gs1.Valid(full) {
-		s.note(format.CheckDigit, origin, fmt.Sprintf("%s: the check digit of %q is wrong: kept as sent.", s.name(t), text))
+		s.note(format.CheckDigit, from, fmt.Sprintf("%s: the check digit of %q is wrong: kept as sent.", s.name(t), text))
 	}
 	scheme("gtin")
 	return full
@@ -329,8 +357,8 @@ func (r *rule) day(text string) (string, error) {
 
 // storeTime reads the event's time. A wall time is read in the zone of the
 // event's location, which is known by then.
-func (s *scope) storeTime(r *rule, text, origin string) error {
-	place := orPlace(origin, s.place)
+func (s *scope) storeTime(r *rule, text string, from origin) error {
+	place := s.placeOf(from)
 	zone := s.source.ZoneFor(s.event.Location)
 	var at time.Time
 	switch r.layout {
@@ -375,10 +403,10 @@ func (s *scope) convertLine(to string) {
 	q, exact, err := s.packs.Convert(l.Item, l.Quantity, l.UOM, to)
 	switch {
 	case err != nil:
-		s.note(format.UnitUnknown, "", fmt.Sprintf("lines[%d]: %s stays %s %s: %s.", s.index, l.Item, l.Quantity, l.UOM, err))
+		s.note(format.UnitUnknown, origin{}, fmt.Sprintf("lines[%d]: %s stays %s %s: %s.", s.index, l.Item, l.Quantity, l.UOM, err))
 		return
 	case !exact:
-		s.note(format.NotStandard, "", fmt.Sprintf("lines[%d]: %s %s is no exact number of %s: kept as sent.", s.index, l.Quantity, l.UOM, to))
+		s.note(format.NotStandard, origin{}, fmt.Sprintf("lines[%d]: %s %s is no exact number of %s: kept as sent.", s.index, l.Quantity, l.UOM, to))
 		return
 	}
 	if l.Attributes == nil {
