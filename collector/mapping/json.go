@@ -49,7 +49,7 @@ func (w *jsonWalk) value(around *node, steps []step) error {
 	}
 	before := len(around.children)
 	err := w.cursor.Members(func(name string) error {
-		if s := steps[0]; s.kind == any1 || s.name == name {
+		if s := steps[0]; s.kind == anyName || s.name == name {
 			if len(steps) == 1 {
 				return w.value(around, nil) // what is around a record is what holds it
 			}

@@ -30,7 +30,7 @@ type stepKind byte
 const (
 	child stepKind = iota
 	attribute
-	any1 // of any name
+	anyName // of any name
 	parent
 )
 
@@ -71,7 +71,7 @@ func ParsePath(text string) (Path, error) {
 		case rest == "..", strings.HasPrefix(rest, "../"):
 			s.kind, rest = parent, rest[2:]
 		case strings.HasPrefix(rest, "*"):
-			s.kind, rest = any1, rest[1:]
+			s.kind, rest = anyName, rest[1:]
 		default:
 			if strings.HasPrefix(rest, "@") {
 				s.kind, rest = attribute, rest[1:]

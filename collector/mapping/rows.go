@@ -158,8 +158,8 @@ func ascii(raw []byte) bool {
 }
 
 func (r *rowReader) decode(raw []byte, at [][2]int, place string) ([]string, *format.Problem) {
-	wrong := func(format1 string, args ...any) *format.Problem {
-		return &format.Problem{Path: place, Detail: "The row " + fmt.Sprintf(format1, args...) + "."}
+	wrong := func(text string, args ...any) *format.Problem {
+		return &format.Problem{Path: place, Detail: "The row " + fmt.Sprintf(text, args...) + "."}
 	}
 	if r.reading.as == "fixed" {
 		text, err := r.text(raw)

@@ -285,13 +285,13 @@ func (s *Set) choose(head []byte, source format.Source) (*Mapping, format.Format
 // fits reports whether the mapping is for a document. A format that was not
 // detected counts as the one a mapping names, if source or document say so too.
 func (m match) fits(name string, source format.Source) bool {
-	any1 := func(patterns []string, s string) bool {
+	matches := func(patterns []string, s string) bool {
 		return len(patterns) == 0 || slices.ContainsFunc(patterns, func(p string) bool {
 			ok, _ := path.Match(p, s)
 			return ok || p == "*"
 		})
 	}
-	if !any1(m.sources, source.Name) || !any1(m.documents, filepath.Base(source.Document)) {
+	if !matches(m.sources, source.Name) || !matches(m.documents, filepath.Base(source.Document)) {
 		return false
 	}
 	if len(m.formats) == 0 || slices.Contains(m.formats, name) {

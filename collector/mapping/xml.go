@@ -61,7 +61,7 @@ func (w *xmlWalk) choose(tag xmlread.Node) xmlread.Action {
 		return xmlread.Take
 	}
 	for i, name := range names {
-		if steps[i].kind != any1 && steps[i].name != name {
+		if steps[i].kind != anyName && steps[i].name != name {
 			return xmlread.Take
 		}
 	}
