@@ -50,16 +50,16 @@ func (c *checkpoint) resume(reader string) (collector.Resume, bool) {
 	}
 }
 
-// identity names a file by what it is: its size, the time it was written, and the
-// hash of its beginning and end. A name may change, and a device number does with
-// every mount.
-func identity(f *os.File) (string, os.FileInfo, error) {
+// identity names a file by what it is: whose it is, its size, the time it was
+// written, and the hash of its beginning and end. A name may change, and a device
+// number does with every mount.
+func identity(f *os.File, source string) (string, os.FileInfo, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return "", nil, err
 	}
 	h := sha256.New()
-	fmt.Fprintf(h, "%d %d\n", info.Size(), info.ModTime().UnixNano())
+	fmt.Fprintf(h, "%s\n%d %d\n", source, info.Size(), info.ModTime().UnixNano())
 	const part = 64 << 10
 	for _, at := range []int64{0, max(0, info.Size()-part)} {
 		if _, err := io.Copy(h, io.NewSectionReader(f, at, part)); err != nil {

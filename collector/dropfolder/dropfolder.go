@@ -314,7 +314,7 @@ func (w *Watcher) file(ctx context.Context, folder int, name string) error {
 		return err
 	}
 	defer func() { _ = document.Close() }()
-	id, before, err := identity(document)
+	id, before, err := identity(document, f.Source)
 	if err != nil {
 		return err
 	}
