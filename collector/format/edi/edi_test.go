@@ -1,7 +1,7 @@
 package edi
 
 import (
-	"context"
+	"errors"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -22,7 +22,7 @@ func segments(t *testing.T, m *Message) string {
 
 func messages(t *testing.T, syntax Syntax, document string) (all []*Message, rest []part) {
 	t.Helper()
-	if err := parts(context.Background(), iotest.HalfReader(strings.NewReader(document)), syntax, func(p part) error {
+	if err := parts(t.Context(), iotest.HalfReader(strings.NewReader(document)), syntax, func(p part) error {
 		if p.message != nil {
 			all = append(all, p.message)
 		} else {
@@ -224,8 +224,8 @@ func TestSegmentThatDoesNotEnd(t *testing.T) {
 
 func TestNothingInIt(t *testing.T) {
 	for _, document := range []string{"", "hello", strings.Repeat(" ", 100)} {
-		err := parts(context.Background(), strings.NewReader(document), X12, func(part) error { return nil })
-		if p, ok := err.(*format.Problem); !ok || !strings.Contains(p.Detail, "No interchange") {
+		err := parts(t.Context(), strings.NewReader(document), X12, func(part) error { return nil })
+		if p := (*format.Problem)(nil); !errors.As(err, &p) || !strings.Contains(p.Detail, "No interchange") {
 			t.Errorf("%q: %v", document, err)
 		}
 	}

@@ -68,11 +68,8 @@ func (m *Message) Unread(why string) format.Item {
 func (m *Message) Finish(e *inventory.Event, source format.Source, system, number string) {
 	i := m.Interchange
 	e.Source = source.Name
-	if e.System == "" {
-		e.System = system
-	}
-	if source.System != "" {
-		e.System = source.System
+	if e.System == "" { // an answer speaks of another's hop
+		e.System = cmp.Or(source.System, system)
 	}
 	e.SystemInstance = source.Instance
 	if e.Location == "" {

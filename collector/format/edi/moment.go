@@ -201,7 +201,7 @@ func (c *clock) place(zone *time.Location, path, note string) (Moment, error) {
 	if c.zone != "" && c.hasClock {
 		if named := namedZone(c.zone); named != nil {
 			t := time.Date(wall.Year(), wall.Month(), wall.Day(), wall.Hour(), wall.Minute(), wall.Second(), wall.Nanosecond(), named)
-			if zone != nil && sameOffset(t, zone) == false {
+			if zone != nil && !sameOffset(t, zone) {
 				say(format.OffsetDoubtful, fmt.Sprintf("%q says the zone %s, but its place is in %s: read as sent.", c.asSent, c.zone, zone))
 			}
 			m.Time = t.UTC()

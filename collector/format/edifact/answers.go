@@ -135,10 +135,10 @@ func (r *reading) applicationError() {
 				d.Key("edi_document", s.Part(1, 2))
 			default:
 				if name, _ := r.reference(d, i, s); name == inventory.KeyDelivery || name == "receiving_advice" {
-					d.Workflow, d.Speaker = "receipt", "supplier"
+					d.Workflow, d.System = "receipt", "supplier"
 					d.Say("answers_step", "shipped")
 					if name == "receiving_advice" {
-						d.Speaker = "wms"
+						d.System = "wms"
 						d.Say("answers_step", "received")
 					}
 				}

@@ -63,6 +63,9 @@ func (r *reading) applicationAdvice() {
 				h = hop{"document", "received", "middleware"}
 			}
 			d = r.Draft(h.workflow, "acknowledged", h.system)
+			if known {
+				d.System = h.system
+			}
 			d.Place = place
 			d.Number = reference + "-" + s.Text(3)
 			code := s.Text(1) // element 110: T a set, I an item, G a group, B a batch

@@ -1,7 +1,6 @@
 package x12_test
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"runtime"
@@ -49,7 +48,7 @@ func TestMemoryIsBoundedByTheMessage(t *testing.T) {
 	const count = 50_000 // 7 MB
 	var early, late uint64
 	events := 0
-	err := x12.Format{}.Read(context.Background(), &notices{count: count}, format.Source{Name: "/m"}, func(i format.Item) error {
+	err := x12.Format{}.Read(t.Context(), &notices{count: count}, format.Source{Name: "/m"}, func(i format.Item) error {
 		if i.Problem != nil {
 			return i.Problem
 		}

@@ -11,7 +11,8 @@ import (
 // level is a node of a ship notice's hierarchy: shipment (S), order (O), tare
 // (T), pack (P) or item (I).
 type level struct {
-	parent  string
+	up      *level // nil at the top
+	id      string
 	code    string
 	place   string
 	order   string
@@ -19,7 +20,6 @@ type level struct {
 	parties []edi.Place
 	line    inventory.Line
 	has     bool // it says a quantity shipped
-	first   int  // its HL segment
 }
 
 // shipNotice reads an 856. Lines are the levels that say an item and a quantity;
@@ -27,7 +27,8 @@ type level struct {
 // counted again.
 func (r *reading) shipNotice() {
 	d := r.Draft("receipt", "shipped", "supplier")
-	levels, order := map[string]*level{}, []string{}
+	var levels []*level
+	byID := map[string]*level{}
 	var at *level
 	var written, shipped edi.Said
 	var header []edi.Place
@@ -42,16 +43,15 @@ func (r *reading) shipNotice() {
 			written, _ = r.when("BSN", s.Text(3), s.Text(4), "")
 		case "HL":
 			r.Use(i)
-			at = &level{parent: s.Text(2), code: s.Text(3), place: r.Loop("HL"), first: i}
-			id := s.Text(1)
-			if levels[id] != nil {
-				r.Note(format.NotStandard, at.place, fmt.Sprintf("The number %s of this level was used before: it stands for itself from here on.", id))
+			at = &level{up: byID[s.Text(2)], id: s.Text(1), code: s.Text(3), place: r.Loop("HL")}
+			if byID[at.id] != nil {
+				r.Note(format.NotStandard, at.place, fmt.Sprintf("The number %s of this level was used before: levels that name it from here on are below this one.", at.id))
 			}
-			if at.parent != "" && levels[at.parent] == nil {
-				r.Note(format.NotStandard, at.place, fmt.Sprintf("Its parent %s does not stand before it: read as if it had none.", at.parent))
+			if parent := s.Text(2); parent != "" && at.up == nil {
+				r.Note(format.NotStandard, at.place, fmt.Sprintf("Its parent %s does not stand before it: read as if it had none.", parent))
 			}
-			levels[id] = at
-			order = append(order, id)
+			byID[at.id] = at
+			levels = append(levels, at)
 		case "PRF":
 			r.Use(i)
 			d.Key("order", s.Text(1))
@@ -84,14 +84,25 @@ func (r *reading) shipNotice() {
 				}
 			}
 		case "LIN":
-			r.Use(i)
-			if at != nil {
-				at.line.Line = s.Text(1)
-				r.item(&at.line, at.place, s, 2)
+			if at == nil {
+				return
 			}
-		case "SN1":
 			r.Use(i)
-			if at != nil && !at.has {
+			if at.line.Item != "" {
+				// A level has one item; a second one is read as a level beside it.
+				at = &level{up: at.up, id: at.id, code: at.code, place: at.place, order: at.order, sscc: at.sscc, parties: at.parties}
+				levels = append(levels, at)
+			}
+			at.line.Line = s.Text(1)
+			r.item(&at.line, at.place, s, 2)
+		case "SN1":
+			if at == nil {
+				return
+			}
+			r.Use(i)
+			if at.has {
+				r.Note(format.NotStandard, at.place, fmt.Sprintf("It says a second quantity, %s, for one item: the first one is read, this one is left out.", s.Text(2)))
+			} else {
 				at.has = true
 				r.measure(&at.line, at.place, s.Text(2), s.Part(3, 1))
 				at.line.Quantity = at.line.Quantity.Neg()
@@ -111,32 +122,32 @@ func (r *reading) shipNotice() {
 	})
 	d.Locate(header, "ST", "BY", "OB", "MA", "Z7")
 	if d.Location == "" {
-		for _, id := range order {
-			if p, ok := edi.Find(levels[id].parties, "ST", "BY", "OB", "Z7"); ok && d.Location == "" {
+		for _, l := range levels {
+			if p, ok := edi.Find(l.parties, "ST", "BY", "OB", "Z7"); ok {
 				d.Location, d.LocationScheme = p.ID, p.Scheme
+				break
 			}
 		}
 	}
 	from, _ := edi.Find(header, "SF", "SH", "SU", "VN")
 	var sum inventory.Decimal
-	for _, id := range order {
-		l := levels[id]
-		if !l.has || l.line.Item == "" && l.code != "I" || r.above(levels, l, func(a *level) bool { return a.has && a.line.Item != "" }) != nil {
+	for _, l := range levels {
+		if !l.has || l.line.Item == "" && l.code != "I" || l.up.find(func(a *level) bool { return a.has && a.line.Item != "" }) != nil {
 			continue
 		}
 		line := l.line
 		sum = sum.Add(line.Quantity.Neg())
 		if line.Line == "" {
-			line.Line = id
+			line.Line = l.id
 		}
 		line.LocationFrom = from.ID
-		if o := r.own(levels, l, func(a *level) bool { return a.order != "" }); o != nil {
+		if o := l.find(func(a *level) bool { return a.order != "" }); o != nil {
 			edi.Attribute(&line, "order", o.order)
 		}
-		if p := r.own(levels, l, func(a *level) bool { return a.sscc != "" }); p != nil {
+		if p := l.find(func(a *level) bool { return a.sscc != "" }); p != nil {
 			edi.Attribute(&line, "sscc", p.sscc)
 		}
-		if o := r.own(levels, l, func(a *level) bool { _, ok := edi.Find(a.parties, "BY", "Z7", "ST"); return ok }); o != nil {
+		if o := l.find(func(a *level) bool { _, ok := edi.Find(a.parties, "BY", "Z7", "ST"); return ok }); o != nil {
 			if p, _ := edi.Find(o.parties, "Z7", "BY", "ST"); p.ID != d.Location {
 				line.LocationTo = p.ID
 			}
@@ -147,7 +158,7 @@ func (r *reading) shipNotice() {
 		r.Fail("", "no level of it says an item and how many were shipped")
 	}
 	if ctt >= 0 {
-		r.total(ctt, &r.Body[ctt], sum, "levels (HL)", len(order), len(d.Lines))
+		r.total(ctt, &r.Body[ctt], sum, "levels (HL)", r.Loops["HL"], len(d.Lines))
 	}
 	if shipped.IsZero() {
 		shipped = written
@@ -155,27 +166,15 @@ func (r *reading) shipNotice() {
 	r.Happened(d, shipped, written)
 }
 
-// above is the nearest level above l that is so; own looks at l first.
-func (r *reading) above(levels map[string]*level, l *level, so func(*level) bool) *level {
-	// A hierarchy can be no deeper than it has levels: a circle ends there.
-	for n := 0; n <= len(levels) && l.parent != ""; n++ {
-		up := levels[l.parent]
-		if up == nil || up == l {
-			return nil
+// find returns the nearest level that is so, from l upwards. A parent stands
+// before its levels, so there are no circles.
+func (l *level) find(so func(*level) bool) *level {
+	for ; l != nil; l = l.up {
+		if so(l) {
+			return l
 		}
-		if so(up) {
-			return up
-		}
-		l = up
 	}
 	return nil
-}
-
-func (r *reading) own(levels map[string]*level, l *level, so func(*level) bool) *level {
-	if so(l) {
-		return l
-	}
-	return r.above(levels, l, so)
 }
 
 // conditions are the codes of element 412, receiving condition. Goods of some are
@@ -256,6 +255,9 @@ func (r *reading) receivingAdvice() {
 			if at != nil && at.line.Item == "" && len(at.line.ItemIDs) == 0 {
 				at.adopt(&l)
 			} else {
+				if hasPending {
+					r.Note(format.NotStandard, r.In("LIN"), "No line (RCD) says how many of the item before it were received: that is left out.")
+				}
 				pending, hasPending = l, true
 			}
 		case "MAN":
@@ -274,6 +276,9 @@ func (r *reading) receivingAdvice() {
 	for _, l := range lines {
 		sum = sum.Add(l.line.Quantity)
 		d.Lines = append(d.Lines, r.split(l)...)
+	}
+	if hasPending {
+		r.Note(format.NotStandard, r.In("LIN"), "No line (RCD) says how many of it were received: it is left out.")
 	}
 	if len(lines) == 0 {
 		r.Fail("", "no line of it says how many were received")
