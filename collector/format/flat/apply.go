@@ -2,8 +2,6 @@ package flat
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 )
 
@@ -16,22 +14,19 @@ func (r *reader) apply(d *draft, described *Record, rec record) {
 			return
 		}
 	}
-	for _, to := range slices.Sorted(maps.Keys(described.Set)) {
-		r.set(d, described.Role, to, described.Set[to])
+	for _, a := range described.set {
+		set(d, described.Role, a.to, a.target, a.value)
 	}
 	for i := range described.Columns {
 		c := &described.Columns[i]
 		said, raw := r.cell(described, i, rec)
-		var t target
-		if c.To != "" {
-			t, _ = targetOf(c.To)
-		} else if len(c.Cases) == 0 && len(c.Values) == 0 && !c.Required {
+		if c.To == "" && len(c.Cases) == 0 && len(c.Values) == 0 && !c.Required {
 			if strings.TrimSpace(said) != "" {
-				d.ignored[name(described)+"."+c.Name]++
+				d.ignore(name(described)+"."+c.Name, 1)
 			}
 			continue
 		}
-		v, err := r.layout.value(c, t.kind, said, raw)
+		v, err := r.layout.value(c, c.target.kind, said, raw)
 		if err != nil {
 			d.fail(where, "%s", err.Error())
 			continue
@@ -39,7 +34,7 @@ func (r *reader) apply(d *draft, described *Record, rec record) {
 		if c.To == "" && v != "" && ofEvent(c) && r.repeats(d, described.Role, c, v, where) {
 			continue
 		}
-		if err := r.cases(d, described.Role, c, v); err != nil {
+		if err := cases(d, described.Role, c, v); err != nil {
 			d.fail(where, "%s", err.Error())
 		}
 		if v == "" || c.To == "" || r.repeats(d, described.Role, c, v, where) {
@@ -48,11 +43,11 @@ func (r *reader) apply(d *draft, described *Record, rec record) {
 		if c.To == "line.quantity" {
 			d.line()
 		}
-		r.set(d, described.Role, c.To, v)
+		set(d, described.Role, c.To, c.target, v)
 	}
 	if r.layout.comma != 0 && r.columns == nil {
 		if extra := len(rec.fields) - len(described.Columns) - tagFields(r.layout); extra > 0 && strings.Join(rec.fields[len(rec.fields)-extra:], "") != "" {
-			d.ignored[fmt.Sprintf("%s[%d]", name(described), len(rec.fields)-extra+1)] += extra
+			d.ignore(fmt.Sprintf("%s[%d]", name(described), len(rec.fields)-extra+1), extra)
 		}
 	}
 	if n := d.control.number; n >= 0 && n != r.records {
@@ -96,11 +91,7 @@ func (r *reader) cell(described *Record, i int, rec record) (string, []byte) {
 
 // set sets a field. Fields of lines that are said before any line hold for all
 // of them.
-func (r *reader) set(d *draft, role Role, to, v string) {
-	t, ok := targetOf(to)
-	if !ok {
-		return
-	}
+func set(d *draft, role Role, to string, t target, v string) {
 	ofLine := to == "line" || strings.HasPrefix(to, "line.")
 	if ofLine && (role == File || role == Begin || role == Trailer || (len(d.event.Lines) == 0 && role != Item && role != Row)) {
 		d.inherit = append(d.inherit, setting{t.set, v})
@@ -110,21 +101,21 @@ func (r *reader) set(d *draft, role Role, to, v string) {
 }
 
 // cases sets further fields by what a column says.
-func (r *reader) cases(d *draft, role Role, c *Column, v string) error {
-	if len(c.Cases) == 0 {
+func cases(d *draft, role Role, c *Column, v string) error {
+	if len(c.cases) == 0 {
 		return nil
 	}
-	set, ok := c.Cases[v]
+	all, ok := c.cases[v]
 	if !ok {
-		if set, ok = c.Cases["*"]; !ok {
+		if all, ok = c.cases["*"]; !ok {
 			if v == "" {
 				return nil
 			}
 			return fmt.Errorf("%s is %s, for which the layout has no case: add one, or correct it at its source.", c.Name, show(v)) //nolint:revive,staticcheck // sentences for people
 		}
 	}
-	for _, to := range slices.Sorted(maps.Keys(set)) {
-		r.set(d, role, to, set[to])
+	for _, a := range all {
+		set(d, role, a.to, a.target, a.value)
 	}
 	return nil
 }
@@ -149,6 +140,9 @@ func (r *reader) repeats(d *draft, role Role, c *Column, v, where string) bool {
 		return false
 	}
 	before, again := d.said[c.Name]
+	if d.said == nil {
+		d.said = map[string]string{}
+	}
 	d.said[c.Name] = v
 	switch several := c.To == "covers.member" || strings.HasPrefix(c.To, "keys.") || strings.HasPrefix(c.To, "ref."); {
 	case !again:
@@ -159,7 +153,7 @@ func (r *reader) repeats(d *draft, role Role, c *Column, v, where string) bool {
 		return true
 	case c.To == "time" || strings.HasPrefix(c.To, "time."):
 		d.said[c.Name] = before
-		d.ignored[c.Name]++
+		d.ignore(c.Name, 1)
 		return true
 	default:
 		d.fail(where, "%s is %s here and %s in the row before, of the same event: group the layout by it too, or correct it.", c.Name, show(v), show(before))

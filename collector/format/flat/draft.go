@@ -64,7 +64,7 @@ func (d *draft) from(r record, at string) *draft {
 	}
 	n.moments = maps.Clone(d.moments)
 	n.inherit = slices.Clone(d.inherit)
-	n.said, n.ignored = map[string]string{}, map[string]int{}
+	n.said, n.ignored = nil, nil
 	n.control, n.notes, n.raw, n.records, n.wrong = unsaid, nil, nil, 0, nil
 	n.number, n.at = r.number, at
 	return &n
@@ -131,6 +131,21 @@ func (d *draft) relate() {
 		}
 	}
 	d.event.Refs = append(d.event.Refs, inventory.Ref{Rel: d.rel, Keys: d.refKeys})
+}
+
+func (d *draft) ignore(path string, n int) {
+	if d.ignored == nil {
+		d.ignored = map[string]int{}
+	}
+	d.ignored[path] += n
+}
+
+// moment keeps a time until the zone is known.
+func (d *draft) moment(to, v string) {
+	if d.moments == nil {
+		d.moments = map[string]string{}
+	}
+	d.moments[to] = v
 }
 
 func (d *draft) note(code, path, sentence string, args ...any) {

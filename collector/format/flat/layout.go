@@ -61,6 +61,7 @@ type Layout struct {
 	quote    byte
 	location *time.Location
 	list     *units.List
+	set      []assignment
 }
 
 // Record describes the records of one type.
@@ -73,6 +74,8 @@ type Record struct {
 	Length  int               `yaml:"length"`
 	Set     map[string]string `yaml:"set"`
 	Columns []Column          `yaml:"columns"`
+
+	set []assignment
 }
 
 // Role is what a record does.
@@ -130,7 +133,17 @@ type Column struct {
 	// Cases sets further fields by what is written, in the same manner.
 	Cases map[string]map[string]string `yaml:"cases"`
 
+	// ready for use, by resolve.
 	formats []string // as package time has them
+	target  target
+	cases   map[string][]assignment
+}
+
+// assignment gives a field its value.
+type assignment struct {
+	to     string
+	target target
+	value  string
 }
 
 // hasRole reports whether any record has the role.

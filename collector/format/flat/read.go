@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strings"
 
@@ -40,9 +39,9 @@ type reader struct {
 }
 
 func (r *reader) read(ctx context.Context) error {
-	r.file = &draft{moments: map[string]string{}, control: unsaid, said: map[string]string{}, ignored: map[string]int{}, at: r.cut.at(1)}
-	for _, name := range slices.Sorted(maps.Keys(r.layout.Set)) {
-		r.set(r.file, File, name, r.layout.Set[name])
+	r.file = &draft{control: unsaid, at: r.cut.at(1)}
+	for _, a := range r.layout.set {
+		set(r.file, File, a.to, a.target, a.value)
 	}
 	for {
 		if err := ctx.Err(); err != nil {
@@ -102,7 +101,7 @@ func (r *reader) record(rec record) error {
 	case Pass:
 		if r.event != nil {
 			r.within(rec)
-			r.event.ignored[name(described)]++
+			r.event.ignore(name(described), 1)
 		}
 	case File:
 		if err := r.close(); err != nil {
@@ -197,7 +196,7 @@ func (r *reader) stranger(rec record) error {
 		return r.refuse(rec, fmt.Sprintf("The layout %q does not describe records of the type %s: describe them, or choose another layout.", r.layout.Name, show(tag)))
 	}
 	r.within(rec)
-	r.event.ignored["record"]++
+	r.event.ignore("record", 1)
 	r.event.note(format.NotStandard, r.cut.at(rec.number), "The layout does not describe records of the type %s: passed over.", show(tag))
 	return nil
 }
@@ -346,7 +345,7 @@ func (r *reader) doubt() error {
 	d := r.file.from(record{number: 1}, r.contradictions[0].Path)
 	first := r.contradictions[0]
 	if len(d.moments) == 0 {
-		d.moments["time"] = r.lastTime
+		d.moment("time", r.lastTime)
 	}
 	if d.event.Location == "" {
 		d.event.Location = r.place

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -117,7 +118,7 @@ func (l *Layout) resolveRecords(fail func(place string, sentence string, args ..
 	if len(l.Records) == 0 {
 		fail("records", "A layout needs records.")
 	}
-	checkSet(l.Set, "set", fail)
+	l.set = assignments(l.Set, "set", fail)
 	seen := map[string]bool{}
 	for i := range l.Records {
 		r, place := &l.Records[i], fmt.Sprintf("records.%d", i)
@@ -137,7 +138,7 @@ func (l *Layout) resolveRecords(fail func(place string, sentence string, args ..
 		if l.Header && (len(l.Records) != 1 || l.comma == 0) {
 			fail("header", "A header row goes with one type of delimited records.")
 		}
-		checkSet(r.Set, place+".set", fail)
+		r.set = assignments(r.Set, place+".set", fail)
 		at := 1
 		if l.tagged() {
 			at += l.Tag
@@ -177,7 +178,8 @@ func (l *Layout) resolveColumn(c *Column, place string, fail func(place string, 
 		fail(place, "Every column needs a name.")
 	}
 	if c.To != "" {
-		if _, ok := targetOf(c.To); !ok {
+		var ok bool
+		if c.target, ok = targetOf(c.To); !ok {
 			fail(place+".to", "%q is no field: see the README for their names.", c.To)
 		}
 	}
@@ -198,17 +200,26 @@ func (l *Layout) resolveColumn(c *Column, place string, fail func(place string, 
 		}
 		c.formats = append(c.formats, layout)
 	}
+	if len(c.Cases) > 0 {
+		c.cases = map[string][]assignment{}
+	}
 	for value, set := range c.Cases {
-		checkSet(set, place+".cases."+value, fail)
+		c.cases[value] = assignments(set, place+".cases."+value, fail)
 	}
 }
 
-func checkSet(set map[string]string, place string, fail func(place string, sentence string, args ...any)) {
-	for name := range set {
-		if _, ok := targetOf(name); !ok {
+// assignments are those of a set, in a fixed order.
+func assignments(set map[string]string, place string, fail func(place string, sentence string, args ...any)) []assignment {
+	var all []assignment
+	for _, name := range slices.Sorted(maps.Keys(set)) {
+		t, ok := targetOf(name)
+		if !ok {
 			fail(place+"."+name, "%q is no field: see the README for their names.", name)
+			continue
 		}
+		all = append(all, assignment{name, t, set[name]})
 	}
+	return all
 }
 
 func list[T ~string](all []T) string {

@@ -153,7 +153,7 @@ var targets = map[string]target{
 func targetOf(name string) (target, bool) {
 	if t, ok := targets[name]; ok && !strings.Contains(name, "*") {
 		if t.set == nil {
-			t.set = func(d *draft, v string) { d.moments[name] = v }
+			t.set = func(d *draft, v string) { d.moment(name, v) }
 		}
 		return t, true
 	}

@@ -75,3 +75,25 @@ func TestParseDefinitions(t *testing.T) {
 		}
 	}
 }
+
+func FuzzParseDefinitions(f *testing.F) {
+	f.Add(definition)
+	f.Fuzz(func(t *testing.T, text string) {
+		all, err := idoc.ParseDefinitions("f", strings.NewReader(text))
+		if (err == nil) != (len(all) > 0) {
+			t.Fatalf("%d segments and %v", len(all), err)
+		}
+		for name, columns := range all {
+			width := 0
+			for _, c := range columns {
+				if c.Width < 1 {
+					t.Fatalf("%s: a column of width %d", name, c.Width)
+				}
+				width += c.Width
+			}
+			if width > 1000 {
+				t.Fatalf("%s: %d characters", name, width)
+			}
+		}
+	})
+}
