@@ -189,6 +189,11 @@ func (f *dayFold) run() dayBalance {
 			until = said[j].received
 		}
 		last := j == len(said)
+		// What is said waits until nothing more has come for a while.
+		if !last && len(f.found) == 0 && until.Sub(said[i].received) <= bookSettle {
+			i = j
+			continue
+		}
 		// Before a posting is here, or the time has passed, nothing can be said.
 		if last || slices.ContainsFunc(said[:j], func(w dayWord) bool { return w.covers != nil }) ||
 			!f.judged.IsZero() && f.judged.Before(until) {
@@ -244,6 +249,8 @@ func (f *dayFold) arrive(b dayBalance, by *dayWord, until time.Time) {
 			return inventory.ReversedR
 		case by.covers == nil || kind != inventory.MissingStep && kind != inventory.AggregationGap:
 			return inventory.Disproved // it had not been sold, or had been all along
+		case !by.occurred.After(f.due):
+			return inventory.Disproved // it was posted in time, and we heard late
 		default:
 			return inventory.Recovered
 		}

@@ -28,6 +28,9 @@ func TestStitchTellsTheTruth(t *testing.T) {
 			o.Shuffle = true
 			o.Rate, o.History = 0, estate.History{Sales: 4000, From: begin.Add(-32 * time.Hour), To: begin.Add(-2 * time.Hour)}
 		}, 3 * time.Minute},
+		{"days long over", func(o *estate.Options) {
+			o.Rate, o.History = 0, estate.History{Sales: 4000, From: begin.Add(-96 * time.Hour), To: begin.Add(-48 * time.Hour)}
+		}, 3 * time.Minute},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o := estate.Defaults()
@@ -77,31 +80,14 @@ func TestStitchTellsTheTruth(t *testing.T) {
 				end = begin.Add(c.spread)
 			}
 			evidence := lifecycle.NewEvidence()
-			byReceipt := map[string][]inventory.Record{}
+			var said []inventory.Record
 			for _, r := range records {
 				if r.Event.Watermark != nil {
 					evidence.Add(inventory.Fact{RecordID: r.ID, Position: r.Position, ReceivedAt: r.ReceivedAt, Watermark: *r.Event.Watermark})
-					continue
-				}
-				id := r.Event.CorrelationID
-				byReceipt[id] = append(byReceipt[id], r)
-			}
-			// The ERP rarely says the correlation id: join by receipt, as the engine does.
-			correlation := map[string]string{}
-			for id, list := range byReceipt {
-				for _, r := range list {
-					for _, k := range r.Event.Identifiers() {
-						if id != "" && k.Name == inventory.KeyReceipt {
-							correlation[k.Value] = id
-						}
-					}
+				} else {
+					said = append(said, r)
 				}
 			}
-			for _, r := range byReceipt[""] {
-				id := correlation[r.Event.Identifiers()[0].Value]
-				byReceipt[id] = append(byReceipt[id], r)
-			}
-			delete(byReceipt, "")
 
 			var observed estate.Observed
 			observe := func(f inventory.Finding) {
@@ -111,16 +97,11 @@ func TestStitchTellsTheTruth(t *testing.T) {
 				})
 			}
 			now := end.Add(5 * time.Minute)
-			for _, list := range byReceipt {
-				rand.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
-				for _, l := range lifecycle.Stitch(rules, list, evidence, now) {
-					if l.Workflow == lifecycle.RegisterDay {
-						continue // of one receipt here; the whole program is held to it elsewhere
-					}
-					observed.Lifecycles = append(observed.Lifecycles, estate.ObservedLifecycle{CorrelationID: l.ID, Workflow: l.Workflow, Verdict: l.Verdict})
-					for _, f := range l.Findings {
-						observe(f)
-					}
+			rand.Shuffle(len(said), func(i, j int) { said[i], said[j] = said[j], said[i] })
+			for _, l := range lifecycle.Stitch(rules, said, evidence, now) {
+				observed.Lifecycles = append(observed.Lifecycles, estate.ObservedLifecycle{CorrelationID: l.ID, Workflow: l.Workflow, Verdict: l.Verdict})
+				for _, f := range l.Findings {
+					observe(f)
 				}
 			}
 			silent, _ := lifecycle.SilentFeeds(rules, evidence, now)

@@ -160,6 +160,19 @@ func Compare(truth *Truth, got Observed, asOf time.Time) *Report {
 		delete(lifecycles, s.CorrelationID)
 		delete(c.findings, s.CorrelationID)
 	}
+	for i := range truth.Days {
+		d := &truth.Days[i]
+		c.day(d, lifecycles[d.id()])
+		delete(lifecycles, d.id())
+		delete(c.findings, d.id())
+	}
+	for id, l := range lifecycles {
+		// A register's day tells of no document; what is said in it counts. A day's
+		// posting is part of its day.
+		if l.Workflow == workflowRegisterDay || l.Workflow == workflowPostingBatch && l.Verdict == inventory.Complete {
+			delete(lifecycles, id)
+		}
+	}
 	// What the estate never did: a transaction torn apart, or a finding about one.
 	for _, l := range sorted(lifecycles) {
 		c.differ(&c.report.Verdicts, nil, "", fmt.Sprintf("a lifecycle %s of workflow %q, %s", l.CorrelationID, l.Workflow, l.Verdict))
@@ -229,6 +242,14 @@ func (c *comparison) unasked(s *SaleTruth, f *ObservedFinding) {
 		got += " of " + f.CorrelationID
 	}
 	c.differ(&c.report.False, s, "", got+")")
+}
+
+// day compares a store's day that is posted as a whole.
+func (c *comparison) day(d *DayTruth, l *ObservedLifecycle) {
+	s := &SaleTruth{
+		CorrelationID: d.id(), Location: d.Location, Workflow: workflowPostingDay, Verdict: d.Verdict, Findings: d.Findings, FinalAt: d.FinalAt,
+	}
+	c.sale(s, l)
 }
 
 func (c *comparison) sale(s *SaleTruth, l *ObservedLifecycle) {

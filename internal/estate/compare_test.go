@@ -186,6 +186,8 @@ func TestTower(t *testing.T) {
 		asked = append(asked, r.URL.Path+"?"+r.URL.RawQuery+" "+r.Header.Get("Authorization"))
 		page := map[string]any{"items": []any{}, "next": ""}
 		switch {
+		case r.URL.Query().Get("workflow") == workflowPostingDay:
+			page["items"] = []any{map[string]any{"correlation_id": "posting_day:1/2026-11-23", "workflow": "posting_day"}}
 		case strings.HasSuffix(r.URL.Path, "/lifecycles") && r.URL.Query().Get("cursor") == "":
 			page["items"] = []any{map[string]any{"correlation_id": "c-1", "workflow": "sale", "verdict": "complete", "new": 1}}
 			page["next"] = "more"
@@ -203,12 +205,13 @@ func TestTower(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(got.Lifecycles) != 2 || got.Lifecycles[1].CorrelationID != "c-2" || len(got.Findings) != 1 || got.Findings[0].hop() != "erp posted" ||
+	if len(got.Lifecycles) != 3 || got.Lifecycles[1].CorrelationID != "c-2" || len(got.Findings) != 1 || got.Findings[0].hop() != "erp posted" ||
 		got.Findings[0].OpenedAt == nil || got.Findings[0].ClosedAt != nil {
 		t.Errorf("%+v", got)
 	}
 	want := []string{
 		"/api/v1/lifecycles?limit=1000 Bearer secret", "/api/v1/lifecycles?cursor=more&limit=1000 Bearer secret",
+		"/api/v1/lifecycles?limit=1000&workflow=posting_day Bearer secret",
 		"/api/v1/findings?limit=1000&state=any Bearer secret",
 	}
 	if strings.Join(asked, "\n") != strings.Join(want, "\n") {

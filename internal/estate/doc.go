@@ -5,6 +5,7 @@
 //	schedule.go   which store sells what and when          (a pure function of seed and time)
 //	episodes.go   outages, silent feeds, mapping gaps       (likewise)
 //	flow.go       what becomes of one sale, hop by hop      → messages
+//	days.go       stores whose days are posted as a whole   → messages, truth
 //	truth.go      what must be said of it, from its messages → truth, as NDJSON
 //	feed.go       each system's export: order, batches, watermarks
 //	client.go     the public ports, with retries            → acknowledged record ids

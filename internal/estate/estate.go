@@ -89,7 +89,7 @@ func plan(opts Options) (*Estate, error) {
 	if err := opts.validate(); err != nil {
 		return nil, err
 	}
-	stores, groups, err := buildStores(opts.Seed, opts.Stores, opts.BatchShare)
+	stores, groups, err := buildStores(opts.Seed, opts.Stores, opts.BatchShare, opts.DayShare)
 	if err != nil {
 		return nil, err
 	}
@@ -151,6 +151,9 @@ func (e *Estate) begin(groups []tradingGroup) error {
 		e.schedule.cursor = state.Base
 		if len(state.Base.Rung) != len(state.Base.Sequences) { // saved by an earlier version
 			e.schedule.cursor.Rung = make([]int64, len(state.Base.Sequences))
+		}
+		if e.schedule.cursor.Days == nil {
+			e.schedule.cursor.Days = map[dayKey]*dayBook{}
 		}
 		if e.schedule.cursor.Documents == nil {
 			e.schedule.cursor.Documents = map[runKey]int{}

@@ -70,10 +70,15 @@ type journey struct {
 
 	messages []*message
 	happened []Fault
+	// passed is when the document came through to the ERP of a store whose days are
+	// posted as a whole; zero where it did not.
+	passed time.Time
 }
 
-// travel works out every message about a document and which faults took effect.
-func travel(opts *Options, ep *episodes, documents map[runKey]int, s *sale) ([]*message, []Fault) {
+// travel works out every message about a document and which faults took effect,
+// and enters it into its store's day where that is posted as a whole.
+func travel(opts *Options, ep *episodes, schedule *schedule, s *sale) ([]*message, []Fault) {
+	documents := schedule.cursor.Documents
 	j := &journey{
 		opts: opts, episodes: ep, documents: documents, s: s,
 		d: roll(ep.seed, "flow", s.number), drawn: map[Fault]bool{},
@@ -91,6 +96,9 @@ func travel(opts *Options, ep *episodes, documents map[runKey]int, s *sale) ([]*
 		j.sell() // the same way, with the other sign
 	default:
 		j.till(s.at.Add(j.d.between(50*time.Millisecond, 900*time.Millisecond)), adjusted)
+	}
+	if s.store.Posting == inventory.PostingStoreDay && s.basket.Workflow != workflowAdjustment {
+		schedule.enter(s, j.passed)
 	}
 	slices.Sort(j.happened)
 	return j.messages, slices.Compact(j.happened)
@@ -192,6 +200,13 @@ func (j *journey) sell() {
 	}
 	passed, ok := j.mapIt(took, lateHop)
 	if !ok {
+		return
+	}
+	if s.store.Posting == inventory.PostingStoreDay {
+		if !j.take(DroppedBeforeERP) {
+			j.passed = passed
+		}
+		j.lose(lostHop, false)
 		return
 	}
 	booked := false

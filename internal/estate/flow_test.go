@@ -15,13 +15,13 @@ func history(t *testing.T, change func(*Options), visit func(e *Estate, s *sale,
 	to := time.Date(2026, 11, 25, 9, 0, 0, 0, time.UTC) // a Wednesday
 	e := newEstate(t, func(o *Options) {
 		o.Clock = &jumpClock{now: to}
-		o.Rate, o.Faults = 0, FaultPresets["heavy"]
+		o.Rate, o.Faults, o.DayShare = 0, FaultPresets["heavy"], 0
 		o.History = History{Sales: 8000, From: to.Add(-24 * time.Hour), To: to}
 		change(o)
 	})
 	for !e.schedule.ended() {
 		for _, s := range e.schedule.next() {
-			messages, faults := travel(&e.opts, e.episodes, e.schedule.cursor.Documents, s)
+			messages, faults := travel(&e.opts, e.episodes, e.schedule, s)
 			visit(e, s, messages, faults, judge(&e.opts, e.live, s, messages, faults))
 		}
 	}

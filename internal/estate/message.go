@@ -71,6 +71,8 @@ type message struct {
 	// bare leaves lines and mappings out: the hop did not get that far.
 	bare    bool
 	offline bool
+	// day is the business date of a store's day posted as a whole.
+	day string
 
 	seq uint64 // order of planning, which breaks ties
 }
@@ -186,12 +188,17 @@ func (m *message) event() inventory.Event {
 			})
 		}
 	case posted:
-		e.Keys = []inventory.Key{{Name: inventory.KeyReceipt, Value: s.receipt()}}
+		if m.day == "" {
+			e.Keys = []inventory.Key{{Name: inventory.KeyReceipt, Value: s.receipt()}}
+		} else {
+			e.CorrelationID, e.BusinessDate = s.correlation, m.day
+			e.Covers = &inventory.Covers{Location: s.store.ID, BusinessDate: m.day}
+		}
 		if m.document != "" {
 			e.Keys = append(e.Keys, inventory.Key{Name: inventory.KeyERPDocument, Value: m.document})
 		}
 		// Some interfaces hand the correlation id through; most ERPs drop it.
-		if digest("through", s.number)%20 == 0 {
+		if m.day == "" && digest("through", s.number)%20 == 0 {
 			e.CorrelationID = s.correlation
 		}
 		for _, k := range m.lines {
@@ -199,7 +206,7 @@ func (m *message) event() inventory.Event {
 				Item: k.item.Article, ItemScheme: "article", Quantity: k.quantity, UOM: k.item.UOM,
 				Status: "sellable", Activity: s.basket.Workflow,
 			}
-			if s.store.erp.namesSKU {
+			if s.store.erp.namesSKU || m.day != "" {
 				l.ItemIDs = []inventory.Key{{Name: "sku", Value: k.item.SKU}}
 			}
 			e.Lines = append(e.Lines, l)

@@ -40,6 +40,7 @@ func Rehearse(ctx context.Context, opts Options, deliver func(Delivery)) (*Truth
 	}
 	now := clock.Now().UTC().Truncate(time.Millisecond)
 	stage.say(e.farewell(now))
+	e.leave()
 	e.truth.write(line{End: &now})
 	if err := e.truth.flush(); err != nil {
 		return nil, err

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/stocktrace/stocktrace/inventory"
 )
 
 const (
@@ -113,6 +115,7 @@ func (e *Estate) Run(ctx context.Context) error {
 	if err == nil {
 		now := e.opts.Clock.Now().UTC().Truncate(time.Millisecond)
 		if err = e.client.say(ctx, e.farewell(now)); err == nil {
+			e.leave()
 			e.truth.write(line{End: &now})
 			e.phase("done")
 			err = e.client.refusal()
@@ -228,8 +231,9 @@ func (e *Estate) draw() []*message {
 		e.ledger.snapshot(c.clone())
 	}
 	var all []*message
+	slot := e.schedule.cursor.Slot
 	for _, s := range e.schedule.next() {
-		messages, faults := travel(&e.opts, e.episodes, e.schedule.cursor.Documents, s)
+		messages, faults := travel(&e.opts, e.episodes, e.schedule, s)
 		truth := judge(&e.opts, e.live, s, messages, faults)
 		e.truth.write(line{Sale: &truth})
 		if truth.FinalAt.Sub(s.at) <= drainMost {
@@ -250,7 +254,28 @@ func (e *Estate) draw() []*message {
 		}
 		e.mu.Unlock()
 	}
-	return all
+	days, truths := e.schedule.post(slot, false)
+	for i := range truths {
+		e.truth.write(line{Day: &truths[i]})
+	}
+	for _, m := range days {
+		m.seq = e.planned
+		e.planned++
+	}
+	e.ledger.planned(slot, len(days))
+	e.mu.Lock()
+	e.stats.Events += int64(len(days))
+	e.mu.Unlock()
+	return append(all, days...)
+}
+
+// leave writes the truth about the days that the ERP has not taken up.
+func (e *Estate) leave() {
+	_, truths := e.schedule.post(e.schedule.cursor.Slot, true)
+	for i := range truths {
+		truths[i].Verdict, truths[i].Findings = inventory.Open, nil
+		e.truth.write(line{Day: &truths[i]})
+	}
 }
 
 // flush hands what is due to the feeds. It waits while a feed is behind.

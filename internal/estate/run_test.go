@@ -20,7 +20,7 @@ var begin = time.Date(2026, 11, 25, 14, 0, 3, 0, time.UTC) // a Wednesday
 func small(change func(*Options)) Options {
 	o := Defaults()
 	o.Clock = &jumpClock{now: begin}
-	o.Stores, o.BatchShare = 24, 0
+	o.Stores, o.BatchShare, o.DayShare = 24, 0, 0
 	o.Faults = maps.Clone(FaultPresets["heavy"])
 	o.History = History{Sales: 300, From: begin.Add(-6 * time.Hour)}
 	o.Rate, o.Sales = 0.2, 600

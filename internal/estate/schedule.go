@@ -84,6 +84,8 @@ type cursor struct {
 	Rung []int64 `json:"rung"`
 	// Documents counts the receipts in each ERP run not yet over.
 	Documents map[runKey]int `json:"documents"`
+	// Days are the days of stores posted as a whole that the ERP has not taken up.
+	Days map[dayKey]*dayBook `json:"days,omitempty"`
 }
 
 func (c cursor) clone() cursor {
@@ -91,6 +93,11 @@ func (c cursor) clone() cursor {
 	c.Last = slices.Clone(c.Last)
 	c.Rung = slices.Clone(c.Rung)
 	c.Documents = maps.Clone(c.Documents)
+	days := make(map[dayKey]*dayBook, len(c.Days))
+	for k, b := range c.Days {
+		days[k] = b.clone()
+	}
+	c.Days = days
 	return c
 }
 
@@ -109,7 +116,7 @@ func newSchedule(opts *Options, stores []*store, groups []tradingGroup, start, l
 	if len(opts.Baskets) == 0 {
 		s.goods = newCatalogue(opts.Seed)
 	}
-	s.cursor = cursor{Slot: slotOf(start), Last: make([]uint64, len(stores)), Documents: map[runKey]int{}}
+	s.cursor = cursor{Slot: slotOf(start), Last: make([]uint64, len(stores)), Documents: map[runKey]int{}, Days: map[dayKey]*dayBook{}}
 	for _, st := range stores {
 		for r := range st.registers {
 			first := roll(s.identity, "sequence", uint64(st.index), uint64(r)).IntN(900_000)

@@ -15,7 +15,7 @@ func TestScheduleGoesOnFromItsCursor(t *testing.T) {
 	const before, after = 100, 150
 	describe := func(e *Estate) (out []string) {
 		for _, s := range e.schedule.next() {
-			messages, _ := travel(&e.opts, e.episodes, e.schedule.cursor.Documents, s)
+			messages, _ := travel(&e.opts, e.episodes, e.schedule, s)
 			for _, m := range messages {
 				out = append(out, fmt.Sprint(m.recordID(), m.at.UnixMilli(), m.send.UnixMilli(), m.outcome, m.document, len(m.event().Lines)))
 			}

@@ -146,7 +146,7 @@ type tradingGroup struct {
 
 // buildStores lays out the retailer. Which stores exist and how large they are
 // depends on the seed alone.
-func buildStores(seed uint64, count int, batchShare float64) ([]*store, []tradingGroup, error) {
+func buildStores(seed uint64, count int, batchShare, dayShare float64) ([]*store, []tradingGroup, error) {
 	type pattern struct {
 		zone  string
 		hours hours
@@ -207,6 +207,8 @@ func buildStores(seed uint64, count int, batchShare float64) ([]*store, []tradin
 			registers += s.registers
 			if d.chance(batchShare) {
 				s.Posting = inventory.PostingBatch
+			} else if d.chance(dayShare / max(1-batchShare, 1e-9)) {
+				s.Posting = inventory.PostingStoreDay
 			}
 			p := pattern{place.zone, open}
 			g, ok := groupOf[p]
@@ -259,7 +261,7 @@ func (g *tradingGroup) trade(t time.Time) float64 {
 // Locations returns the stores a retailer of these options has, without making
 // it: an instance wants to know them before there is anything to sell to.
 func Locations(opts Options) ([]inventory.Location, error) {
-	stores, _, err := buildStores(opts.Seed, opts.Stores, opts.BatchShare)
+	stores, _, err := buildStores(opts.Seed, opts.Stores, opts.BatchShare, opts.DayShare)
 	if err != nil {
 		return nil, err
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 func TestStores(t *testing.T) {
-	stores, groups, err := buildStores(1, 600, 0.1)
+	stores, groups, err := buildStores(1, 600, 0.1, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +45,7 @@ func TestStores(t *testing.T) {
 
 // Whenever somebody starts a simulation, there is something to see.
 func TestSomebodyIsAlwaysOpen(t *testing.T) {
-	_, groups, err := buildStores(1, 600, 0.1)
+	_, groups, err := buildStores(1, 600, 0.1, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,6 +25,12 @@ func (t *Tower) Observe(ctx context.Context) (Observed, error) {
 	if err != nil {
 		return Observed{}, err
 	}
+	// Books are listed where they are asked for.
+	days, err := list[ObservedLifecycle](ctx, t, "lifecycles", url.Values{"workflow": {workflowPostingDay}})
+	if err != nil {
+		return Observed{}, err
+	}
+	lifecycles = append(lifecycles, days...)
 	findings, err := list[ObservedFinding](ctx, t, "findings", url.Values{"state": {"any"}})
 	if err != nil {
 		return Observed{}, err

@@ -17,6 +17,7 @@ import (
 // it sent has been processed.
 type Truth struct {
 	Sales    []SaleTruth
+	Days     []DayTruth
 	Silences []SilenceTruth
 	// End is the instant the estate's last watermarks spoke for: what is final
 	// only after it is compared as open. Zero where the estate was stopped before
@@ -174,6 +175,9 @@ func (v *verdictOf) hop(ref inventory.StepRef, messages []*message) {
 	}
 	if (ref == availability || ref == posted) && len(v.owed) == 0 {
 		return // nothing moves stock
+	}
+	if ref == posted && v.sale.store.Posting == inventory.PostingStoreDay {
+		return // its day owes the posting
 	}
 	if deadline > 0 {
 		h.due = v.sale.at.Add(deadline)
@@ -417,6 +421,7 @@ func (v *verdictOf) verdict() inventory.Verdict {
 // line is one line of the truth: exactly one field is set.
 type line struct {
 	Sale    *SaleTruth    `json:"sale,omitempty"`
+	Day     *DayTruth     `json:"day,omitempty"`
 	Silence *SilenceTruth `json:"silence,omitempty"`
 	End     *time.Time    `json:"end,omitempty"`
 }
@@ -425,7 +430,7 @@ type line struct {
 // estate that was started again repeats some) counts once, the last one.
 func ReadTruth(r io.Reader) (*Truth, error) {
 	t := &Truth{}
-	sales := map[string]int{}
+	sales, days := map[string]int{}, map[string]int{}
 	silences := map[SilenceTruth]bool{}
 	rows := bufio.NewScanner(r)
 	rows.Buffer(make([]byte, 0, 64<<10), 16<<20)
@@ -442,6 +447,13 @@ func ReadTruth(r io.Reader) (*Truth, error) {
 			}
 			sales[l.Sale.CorrelationID] = len(t.Sales)
 			t.Sales = append(t.Sales, *l.Sale)
+		case l.Day != nil:
+			if i, ok := days[l.Day.id()]; ok {
+				t.Days[i] = *l.Day
+				break
+			}
+			days[l.Day.id()] = len(t.Days)
+			t.Days = append(t.Days, *l.Day)
 		case l.Silence != nil:
 			if !silences[*l.Silence] {
 				silences[*l.Silence] = true
