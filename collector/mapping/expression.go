@@ -288,8 +288,8 @@ func (x *expression) holds(about map[string]any) (bool, error) {
 	return b, nil
 }
 
-// eventView is an event as expressions see it: every field of the contract, ""
-// where it is not given.
+// eventView is an event as expressions see it: every field of the contract but the
+// lines, "" where it is not given.
 func eventView(e *inventory.Event) map[string]any {
 	m := map[string]any{"source": e.Source, "keys": keyView(e.Keys), "attributes": textView(e.Attributes)}
 	for name, t := range targets {
@@ -308,12 +308,15 @@ func eventView(e *inventory.Event) map[string]any {
 		}
 		o[member] = t.get(e, nil)
 	}
+	return m
+}
+
+func linesView(e *inventory.Event) []any {
 	lines := make([]any, len(e.Lines))
 	for i := range e.Lines {
 		lines[i] = lineView(&e.Lines[i])
 	}
-	m["lines"] = lines
-	return m
+	return lines
 }
 
 func lineView(l *inventory.Line) map[string]any {

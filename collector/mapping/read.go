@@ -231,7 +231,7 @@ func (m *Mapping) event(rules *eventRules, r record, source format.Source, o *Op
 	}
 	e.Lines = make([]inventory.Line, len(nodes))
 	for i, n := range nodes {
-		s.at, s.line, s.index, s.about = n, &e.Lines[i], i, nil
+		s.at, s.line, s.index = n, &e.Lines[i], i
 		for _, rule := range rules.line {
 			if err := s.apply(rule); err != nil {
 				return e, s, err

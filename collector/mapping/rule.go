@@ -47,7 +47,7 @@ type scope struct {
 	event  *inventory.Event
 	line   *inventory.Line // nil outside of lines
 	index  int             // of the line
-	about  map[string]any  // for expressions, made when the first one asks
+	seen   map[string]any  // the event as expressions see it, made when one asks
 
 	notes    []format.Note
 	mappings []inventory.Mapping
@@ -74,14 +74,22 @@ func (s *scope) view(x *expression, value string) map[string]any {
 		}
 		return about
 	}
-	if s.about == nil {
-		s.about = map[string]any{"event": eventView(s.event)}
-		if s.line != nil {
-			s.about["line"] = lineView(s.line)
+	about := map[string]any{"value": value}
+	if names, asks := x.names["event"]; asks {
+		if s.seen == nil {
+			s.seen = eventView(s.event)
 		}
+		// Lines are many, and seldom asked for. In corrections of lines the event is
+		// seen as it was before the first of them.
+		if _, there := s.seen["lines"]; !there && (names == nil || names["lines"]) {
+			s.seen["lines"] = linesView(s.event)
+		}
+		about["event"] = s.seen
 	}
-	s.about["value"] = value
-	return s.about
+	if _, asks := x.names["line"]; asks && s.line != nil {
+		about["line"] = lineView(s.line)
+	}
+	return about
 }
 
 // apply sets the rule's field. Its error is a *[format.Problem].

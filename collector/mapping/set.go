@@ -332,7 +332,7 @@ func (m *Mapping) amend(r *Reading, source format.Source, o *Options) {
 }
 
 func (s *scope) correct(c *correction) error {
-	s.line, s.about = nil, nil
+	s.line, s.seen = nil, nil
 	if c.when != nil {
 		ok, err := c.when.holds(s.view(c.when, ""))
 		if err != nil {
@@ -347,6 +347,7 @@ func (s *scope) correct(c *correction) error {
 			return err
 		}
 	}
+	s.seen = nil
 	for i := range s.event.Lines {
 		s.line, s.index = &s.event.Lines[i], i
 		for _, r := range c.line {
@@ -366,7 +367,9 @@ func (s *scope) correct(c *correction) error {
 
 // change applies one correction, and keeps what it replaced.
 func (s *scope) change(r *rule) error {
-	s.about = nil // it shows what the corrections before it have made
+	if s.line == nil {
+		s.seen = nil // it shows what the corrections before it have made
+	}
 	before := r.target.get(s.event, s.line)
 	translated := len(s.mappings)
 	if err := s.apply(r); err != nil {

@@ -680,6 +680,9 @@ func (s *Settings) Validate() error {
 		}
 		errs = append(errs, fmt.Errorf("%s: set --%s too", s.where(given), missing))
 	}
+	if s.DropFolders != "" && !s.Has(RoleCollector) {
+		errs = append(errs, fmt.Errorf("%s: only the collector takes documents: add collector to --role, or leave it out", s.where("drop-folders")))
+	}
 	if s.Speed != 1 && !s.Simulate {
 		errs = append(errs, fmt.Errorf("%s: only a simulated retailer can live faster: set --simulate too", s.where("speed")))
 	}
