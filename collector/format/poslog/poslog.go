@@ -192,8 +192,8 @@ func (r *reader) end(yield func(format.Item) error) error {
 		ID: "document/" + r.last.ID, Source: r.last.Source, Type: "inventory.document.received",
 		Workflow: "document", Step: "received", System: r.last.System, SystemInstance: r.last.SystemInstance,
 		Location: r.last.Location, LocationScheme: r.last.LocationScheme, Time: r.last.Time, TimeAsSent: r.last.TimeAsSent,
-		BusinessDate: r.last.BusinessDate,
-		Error:        &inventory.Error{Code: format.CountMismatch, Field: "TransactionCount", Value: strconv.Itoa(r.declared), Message: detail},
+		BusinessDate: r.last.BusinessDate, Outcome: inventory.Partial,
+		Error: &inventory.Error{Code: format.CountMismatch, Field: "TransactionCount", Value: strconv.Itoa(r.declared), Message: detail},
 	}
 	if r.source.Document != "" {
 		e.Keys = []inventory.Key{{Name: "file", Value: r.source.Document}}

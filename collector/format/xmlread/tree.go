@@ -57,11 +57,17 @@ type place struct {
 const mostPlaces = 1 << 13
 
 func (t *tree) reset(around *place) {
-	if t.root == nil || t.places > mostPlaces {
-		t.root, t.places = &place{}, 0
+	if t.root == nil {
+		t.root = &place{}
 	}
 	if around == nil {
 		around = t.root
+	}
+	if t.places > mostPlaces {
+		for p := around; p != nil; p = p.parent {
+			p.children, p.attributes = nil, nil
+		}
+		t.places = 0
 	}
 	t.around, t.problem, t.raw = around, "", nil
 	t.attrs = t.attrs[:0]

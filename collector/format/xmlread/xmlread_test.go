@@ -1,6 +1,7 @@
 package xmlread_test
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -374,6 +375,45 @@ func TestMemoryIsBounded(t *testing.T) {
 	if grown := int64(most) - int64(before.HeapAlloc); grown > 4<<20 {
 		t.Errorf("the heap grew by %d bytes", grown)
 	}
+}
+
+// Nor does one that never gives two elements the same name.
+func TestMemoryIsBoundedByNames(t *testing.T) {
+	in, out := io.Pipe()
+	const fragments = 200_000
+	go func() {
+		w := bufio.NewWriter(out)
+		_, _ = w.WriteString("<L>")
+		for i := range fragments {
+			_, _ = fmt.Fprintf(w, `<T><n%d a%d="1">x</n%d></T>`, i, i, i)
+		}
+		_, _ = w.WriteString("</L>")
+		_ = w.Flush()
+		_ = out.Close()
+	}()
+	r, err := xmlread.New(in, xmlread.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var before, now runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	n := 0
+	for ; err == nil; n++ {
+		var f xmlread.Fragment
+		if f, err = r.Next(take("T")); err == nil && len(f.Unread()) != 2 {
+			t.Fatalf("%s: unread %v", f.Path, f.Unread())
+		}
+	}
+	if !errors.Is(err, io.EOF) || n != fragments+1 {
+		t.Fatal(n, err)
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&now)
+	if grown := int64(now.HeapAlloc) - int64(before.HeapAlloc); grown > 8<<20 {
+		t.Errorf("the heap grew by %d bytes", grown)
+	}
+	runtime.KeepAlive(r)
 }
 
 // repeated reads a text again and again, left bytes in all.
