@@ -2,6 +2,7 @@ package edi
 
 import (
 	"errors"
+	"io"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -22,7 +23,11 @@ func segments(t *testing.T, m *Message) string {
 
 func messages(t *testing.T, syntax Syntax, document string) (all []*Message, rest []part) {
 	t.Helper()
-	if err := parts(t.Context(), iotest.HalfReader(strings.NewReader(document)), syntax, func(p part) error {
+	var in io.Reader = strings.NewReader(document)
+	if len(document) < 1<<20 {
+		in = iotest.HalfReader(in)
+	}
+	if err := parts(t.Context(), in, syntax, func(p part) error {
 		if p.message != nil {
 			all = append(all, p.message)
 		} else {
@@ -204,8 +209,17 @@ func TestMessageThatIsTooLarge(t *testing.T) {
 	if len(all) != 1 || all[0].Control != "2" {
 		t.Fatalf("%d messages", len(all))
 	}
-	if len(rest) == 0 || rest[0].lost == nil || !strings.Contains(rest[0].lost.problem.Detail, "split it") {
+	if len(rest) == 0 || rest[0].lost == nil || !strings.Contains(rest[0].lost.problem.Detail, "Split it") {
 		t.Errorf("told: %+v", rest)
+	}
+}
+
+// Many short segments cost more than their bytes.
+func TestMessageOfTooManySegments(t *testing.T) {
+	document := "UNB+UNOA:1+S+R+261123:1015+1'UNH+1+DESADV:D:96A:UN'" + strings.Repeat("A'", MaxSegments+1) + "UNT+9+1'UNH+2+DESADV:D:96A:UN'BGM+351+1'UNT+3+2'UNZ+2+1'"
+	all, rest := messages(t, EDIFACT, document)
+	if len(all) != 1 || all[0].Control != "2" || len(rest) == 0 || rest[0].lost == nil {
+		t.Fatalf("%d messages, told: %+v", len(all), rest)
 	}
 }
 

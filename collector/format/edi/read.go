@@ -320,12 +320,12 @@ func (e *envelope) openMessage(seg Segment, raw []byte) {
 // and what follows of it is left out.
 func (e *envelope) add(seg Segment, raw []byte) error {
 	m := e.message
-	if len(m.Raw)+len(raw) > MaxMessage {
+	if len(m.Raw)+len(raw) > MaxMessage || len(m.Body) >= MaxSegments {
 		e.message, e.dropping = nil, seg.Tag != e.names().messageEnd
 		return e.yield(part{lost: &lost{format.Problem{
 			Path:   m.Path,
-			Detail: fmt.Sprintf("It is longer than %d MiB and cannot be held in memory, and only its first %d KiB are kept: split it.", MaxMessage>>20, MaxSegment>>10),
-		}, m.Raw[:MaxSegment:MaxSegment]}})
+			Detail: fmt.Sprintf("It is longer than %d MiB or %d segments and cannot be held in memory; only its first %d KiB are kept. Split it.", MaxMessage>>20, MaxSegments, MaxSegment>>10),
+		}, m.Raw[:min(len(m.Raw), MaxSegment):min(len(m.Raw), MaxSegment)]}})
 	}
 	seg.from, seg.to = len(m.Raw)+seg.from, len(m.Raw)+seg.to
 	m.Raw = append(m.Raw, raw...)

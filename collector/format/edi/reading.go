@@ -92,6 +92,7 @@ func (r *Reading) Items() []format.Item {
 			ignored[r.Type+"/"+r.Body[i].Tag]++
 		}
 	}
+	r.nameless()
 	items := make([]format.Item, 0, len(r.Drafts))
 	for n, d := range r.Drafts {
 		if d.Time.IsZero() {
@@ -128,6 +129,21 @@ func (r *Reading) Items() []format.Item {
 		items = append(items, item)
 	}
 	return items
+}
+
+// nameless notes lines without an item.
+func (r *Reading) nameless() {
+	lines := 0
+	for _, d := range r.Drafts {
+		for i := range d.Lines {
+			if d.Lines[i].Item == "" {
+				lines++
+			}
+		}
+	}
+	if lines > 0 {
+		r.Note(format.NotStandard, "", fmt.Sprintf("Lines without an item that is known here: %d. They are kept, and compared with nothing.", lines))
+	}
 }
 
 // maxShared is how long a message may be whose events all keep the whole of it.

@@ -11,8 +11,9 @@ import (
 // Bounds on what is held in memory. A segment of a real document has some
 // hundred bytes; a message with a hundred thousand lines has ten million.
 const (
-	MaxSegment = 64 << 10
-	MaxMessage = 64 << 20
+	MaxSegment  = 64 << 10
+	MaxMessage  = 64 << 20
+	MaxSegments = 1 << 20 // of a message: short ones cost more than their bytes
 )
 
 // scanner cuts a document into interchanges and those into segments.
@@ -210,7 +211,7 @@ func (s *scanner) open() (head Segment, raw []byte, notes []string, err error) {
 		if r := head.elements[10]; head.Text(12) >= "00402" && len(r) == 1 && !alphanumeric(r[0]) && r != " " {
 			m.repetition = r[0]
 		}
-		if n := len(bytes.TrimRight(raw, "\r\n")); n != 106 && n != 105 {
+		if n := len(bytes.TrimRight(raw, "\r\n")); n != 106 && n != 105 && m.component != 0 {
 			notes = append(notes, fmt.Sprintf("ISA is %d characters long instead of 106: read by its delimiters.", n))
 		}
 	}

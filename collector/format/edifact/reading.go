@@ -141,7 +141,7 @@ func (r *reading) reference(d *edi.Draft, i int, s *edi.Segment) (name, value st
 // is. Others say more of it (batch, size, colour).
 var items = map[string]string{
 	"EN": "gtin", "UP": "gtin", "SRV": "gtin", "AI": "upc_155", "AH": "upc_155", "IB": "isbn", "IS": "issn", "IN": "buyer", "BP": "buyer",
-	"SA": "supplier", "VN": "supplier", "VP": "supplier", "SS": "supplier", "VS": "supplier", "MF": "manufacturer", "GU": "gtin", "MN": "model",
+	"SA": "supplier", "VN": "supplier", "VP": "supplier", "SS": "supplier", "VS": "supplier", "MF": "manufacturer", "MN": "model", "SK": "sku", "ZZZ": "mutual",
 }
 
 // item reads LIN: its number, and the item's where it says one.
@@ -154,7 +154,11 @@ func (r *reading) item(l *inventory.Line, i int, s *edi.Segment) (place string) 
 		if kind == "" {
 			kind = "EN" // LIN's own number is the GTIN, unless it says otherwise
 		}
-		r.name(l, place, kind, id)
+		if _, ok := items[kind]; ok {
+			r.name(l, place, kind, id)
+		} else {
+			l.Item, l.ItemScheme = id, "edifact:"+kind // whatever it is, LIN names the item
+		}
 	}
 	if s.Part(4, 1) == "1" {
 		l.ParentLine = s.Part(4, 2)
