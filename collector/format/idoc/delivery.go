@@ -235,6 +235,9 @@ func (d *draft) deliveryItem(s *segment, t deliveryStep, from, to string) {
 		keep(&l.Attributes, "serial", strings.TrimPrefix(l.Attributes["serial"]+","+k.get("SERNR"), ","))
 	}
 	d.key("order", s.get("VGBEL"))
+	if t.workflow == "transfer" {
+		d.key(inventory.KeyTransfer, s.get("VGBEL"))
+	}
 	for _, k := range s.below("E1EDL43") {
 		if k.get("QUALF") == "C" || k.get("QUALF") == "V" {
 			d.key("order", k.get("BELNR"))

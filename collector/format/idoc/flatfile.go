@@ -113,12 +113,21 @@ func (f *flatReader) record(raw []byte) error {
 		if err := f.emit(); err != nil {
 			return err
 		}
-		p := piece{control: &segment{name: "EDI_DC40", path: f.at()}, segments: []*segment{f.cut("EDI_DS40", text)}, raw: raw, rawType: "text/plain", path: f.at(), notes: notes}
+		p := piece{control: &segment{name: "EDI_DC40", path: f.at()}, segments: []*segment{f.status(text)}, raw: raw, rawType: "text/plain", path: f.at(), notes: notes}
 		return f.piece(&p)
 	case f.control == nil:
 		return f.refuse(raw, "The data record stands behind no control record (EDI_DC40), so nobody knows what it belongs to: send the IDoc whole.")
 	}
 	return f.data(raw, text, notes)
+}
+
+// status takes a status record apart. Those of releases before 4.0 (EDI_DS) are
+// laid out like the segment that carries them.
+func (f *flatReader) status(text string) *segment {
+	if strings.HasPrefix(text, "EDI_DS40") {
+		return f.cut("EDI_DS40", text)
+	}
+	return f.cut("E1STATS", text)
 }
 
 func (f *flatReader) refuse(raw []byte, why string) error {

@@ -212,6 +212,10 @@ func (r *reader) movement(p *piece, s *segment, b booked, m Movement, known bool
 		}
 		e.Register = s.up("KASSID")
 	}
+	if m.Workflow == "transfer" {
+		// The stock transport order is what people call the transfer.
+		d.key(inventory.KeyTransfer, s.up("EBELN", "PO_NUMBER"))
+	}
 	if m.Workflow == "sale" && e.Step == "posted" && e.KeyValue(inventory.KeyReceipt) == "" {
 		// A sale's document without a receipt is one for many: it is a posting of a
 		// store's day, and no sale that a register should know.
