@@ -42,6 +42,8 @@ func readShopify(m *message) {
 		shopifyRefund(m)
 	case "fulfillments":
 		shopifyFulfillment(m, action)
+	case "fulfillment_events":
+		shopifyTracking(m)
 	case "returns", "reverse_deliveries", "reverse_fulfillment_orders":
 		shopifyReturn(m, resource, action)
 	case "inventory_levels":
@@ -133,6 +135,10 @@ func (d *draft) order(gid, name string) {
 // shopifyOrder: an order taken at a till is a sale; any other is to be fulfilled.
 func shopifyOrder(m *message, action string) {
 	v := m.body
+	if edit := v.Get("order_edit"); edit.Given() {
+		shopifyEdit(m, edit)
+		return
+	}
 	workflow, system, step := "fulfilment", "oms", map[string]string{
 		"create": "ordered", "cancelled": "ordered", "delete": "ordered", "fulfilled": "confirmed",
 	}[action]
@@ -194,6 +200,42 @@ func shopifyOrder(m *message, action string) {
 		at = d.TimeAsSent
 	}
 	d.identify("orders", action, number(gid), at)
+	d.done()
+}
+
+// shopifyEdit: lines were added to an order or taken from it, by their numbers.
+func shopifyEdit(m *message, v *jsonread.Value) {
+	d := m.draft(m.body, "fulfilment", "edited", "oms")
+	id, order := d.text(v.Get("id")), d.text(v.Get("order_id"))
+	if id == "" || order == "" {
+		d.fail(v, "is an edit without id or order_id.")
+	}
+	d.shop()
+	d.when(v.First("committed_at", "created_at"))
+	d.CorrelationID = "gid://shopify/Order/" + number(order)
+	d.key("order", number(order))
+	d.keep("shopify.line_items", v.Get("line_items"))
+	d.identify("orders", "edited", number(order), number(id))
+	d.done()
+}
+
+// shopifyTracking: where a parcel is on its way.
+func shopifyTracking(m *message) {
+	v := m.body
+	d := m.draft(v, "fulfilment", "tracked", "carrier")
+	id := number(d.gid(v, "FulfillmentEvent"))
+	if id == "" {
+		d.fail(v, "is a fulfillment event without id.")
+	}
+	d.shop()
+	d.when(v.First("happened_at", "created_at"))
+	if order := d.text(v.Get("order_id")); order != "" {
+		d.CorrelationID = "gid://shopify/Order/" + order
+		d.key("order", order)
+	}
+	d.key("fulfillment", d.text(v.Get("fulfillment_id")))
+	d.keep("shipment_status", v.Get("status"))
+	d.identify("fulfillment_events", id)
 	d.done()
 }
 
@@ -490,6 +532,8 @@ func shopifyTransfer(m *message, resource, action string) {
 		step, moves = "received", true
 	case "cancel", "delete":
 		step = "cancelled"
+	case "create":
+		step = "created"
 	}
 	d := m.draft(v, "transfer", step, "oms")
 	kind := map[string]string{"inventory_transfers": "InventoryTransfer", "inventory_shipments": "InventoryShipment"}[resource]
@@ -523,13 +567,19 @@ func shopifyTransfer(m *message, resource, action string) {
 		}
 	}
 	d.key(inventory.KeyTransfer, transfer)
-	d.key("inventory_transfer", number(transfer))
+	if strings.Contains(transfer, "/InventoryTransfer/") {
+		d.key("inventory_transfer", number(transfer))
+	}
+	if step == "received" && strings.HasPrefix(v.Get("status").String(), "PARTIALLY") {
+		d.Outcome = inventory.Partial
+	}
 	d.keep("status", v.Get("status"))
 	for _, item := range v.Get("line_items").List() {
 		d.shopifyTransferLine(item, sign, moves)
 	}
-	if action == "receive_items" && len(d.Lines) == 0 {
-		d.note(format.NotStandard, v, "says that items were received, but not which.")
+	if received := v.Get("items_received"); received.Given() {
+		d.keep("shopify.items_received", received)
+		d.note(format.NotStandard, received, "names lines of the shipment and not their items: kept as an attribute, and not counted.")
 	}
 	d.identify(resource, action, number(gid), d.TimeAsSent)
 	d.done()

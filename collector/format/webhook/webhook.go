@@ -225,6 +225,17 @@ func (d *draft) when(values ...*jsonread.Value) {
 			return
 		}
 	}
+	// When Shopify raised it; a repetition of the delivery says the same.
+	if sent := d.m.header("X-Shopify-Triggered-At"); sent != "" {
+		if t, err := instant.Read(sent, nil, path(d.at)); err == nil {
+			d.Time, d.TimeAsSent = t.UTC(), sent
+			return
+		}
+	}
+	if d.m.vendor == "shopify" {
+		d.fail(d.at, "says no time, and no header X-Shopify-Triggered-At came beside it: hand on the header.")
+		return
+	}
 	if d.dated {
 		d.fail(d.at, "says no time, and no header Date came beside it: hand on the header.")
 		return
