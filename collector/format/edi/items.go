@@ -37,7 +37,12 @@ func Read(ctx context.Context, document io.Reader, source format.Source, syntax 
 			}
 			return yield(item)
 		}
-		items := read(p.message)
+		var items []format.Item
+		if p.message.joined {
+			items = []format.Item{p.message.Unread("Lines end within its segments, and it has fewer segments than it says: some of them end with another terminator than the rest. Have the sender end all of them alike, and send it again.")}
+		} else {
+			items = read(p.message)
+		}
 		for i := range items {
 			if i == 0 {
 				items[i].Notes = append(items[i].Notes, p.message.Notes...)

@@ -81,7 +81,9 @@ type Message struct {
 	Raw   []byte
 	Notes []format.Note
 
-	size int
+	size    int
+	wrapped bool // a segment of it was, and that is noted
+	joined  bool // and segments are missing that it says it has
 }
 
 // Span is the message's bytes from one segment of the body to another, the

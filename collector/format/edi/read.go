@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 
 	"github.com/stocktrace/stocktrace/collector/format"
 )
@@ -330,6 +331,10 @@ func (e *envelope) add(seg Segment, raw []byte) error {
 	seg.from, seg.to = len(m.Raw)+seg.from, len(m.Raw)+seg.to
 	m.Raw = append(m.Raw, raw...)
 	m.size++
+	if seg.wrapped && !m.wrapped {
+		m.wrapped = true
+		m.Note(format.NotStandard, seg.Tag, "A line ends within the segment: read without the line end. Where another terminator stands there, segments are joined that are not one.")
+	}
 	m.Body = append(m.Body, seg)
 	return nil
 }
@@ -348,6 +353,9 @@ func (e *envelope) endMessage(seg *Segment, instead string) error {
 	}
 	m.Body = m.Body[:len(m.Body)-1]
 	m.Count(n.messageEnd+"01", seg.Text(1), m.size, "segments from "+n.message+" to "+n.messageEnd)
+	if said, err := strconv.Atoi(seg.Text(1)); m.wrapped && err == nil && said > m.size {
+		m.joined = true
+	}
 	if control := seg.Text(2); control != m.Control {
 		header := "ST02"
 		if n.message == "UNH" {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // Bounds on what is held in memory. A segment of a real document has some
@@ -191,6 +192,11 @@ func (s *scanner) open() (head Segment, raw []byte, notes []string, err error) {
 			head.elements = append(head.elements, string(field))
 			fields, field = fields+1, field[:0]
 			continue
+		case (b == '\r' || b == '\n') && head.Tag == "ISA":
+			if head.wrapped = true; b == '\n' {
+				notes = append(notes, "A line ends within ISA: read without it.")
+			}
+			continue
 		default:
 			field = append(field, b)
 			continue
@@ -211,7 +217,7 @@ func (s *scanner) open() (head Segment, raw []byte, notes []string, err error) {
 		if r := head.elements[10]; head.Text(12) >= "00402" && len(r) == 1 && !alphanumeric(r[0]) && r != " " {
 			m.repetition = r[0]
 		}
-		if n := len(bytes.TrimRight(raw, "\r\n")); n != 106 && n != 105 && m.component != 0 {
+		if n := len(bytes.TrimRight(raw, "\r\n")); n != 106 && n != 105 && m.component != 0 && !head.wrapped {
 			notes = append(notes, fmt.Sprintf("ISA is %d characters long instead of 106: read by its delimiters.", n))
 		}
 	}
@@ -354,8 +360,10 @@ func (s *scanner) segment(m *marks) (Segment, []byte, error) {
 	if ended {
 		text = text[:len(text)-1]
 	}
-	for n := len(text); n > 0 && (text[n-1] == '\r' || text[n-1] == '\n'); n-- {
-		text = text[:n-1]
+	text = strings.TrimRight(text, "\r\n")
+	if strings.ContainsAny(text, "\r\n") {
+		// Files are cut into lines of 80 on their way, wherever that falls.
+		text, seg.wrapped = strings.NewReplacer("\r", "", "\n", "").Replace(text), true
 	}
 	seg.elements = seg.split(text, m.element)
 	seg.Tag, seg.elements = seg.plain(seg.elements[0]), seg.elements[1:]

@@ -31,6 +31,7 @@ type Segment struct {
 	Tag      string
 	elements []string // as they stand: components and release characters inside
 	marks    *marks
+	wrapped  bool // lines ended within it; they are taken out
 	// from and to are its place in the bytes of its message.
 	from, to int
 }
