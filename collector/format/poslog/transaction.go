@@ -229,7 +229,12 @@ func (t *transaction) id(raw []byte) string {
 		sum := sha256.Sum256(raw)
 		number = hex.EncodeToString(sum[:8])
 	}
-	return strings.Join([]string{e.Location, e.Register, e.BusinessDate, number}, "-") + "/" + e.Workflow + "." + e.Step
+	id := strings.Join([]string{e.Location, e.Register, e.BusinessDate, number}, "-") + "/" + e.Workflow + "." + e.Step
+	if e.Outcome != "" {
+		// Told again as one that was taken back, it is another event than the sale was.
+		id += "/" + string(e.Outcome)
+	}
+	return id
 }
 
 // link is a TransactionLink: which transaction this one speaks of.

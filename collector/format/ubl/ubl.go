@@ -20,6 +20,7 @@ import (
 
 	"github.com/stocktrace/stocktrace/collector/format"
 	"github.com/stocktrace/stocktrace/collector/format/xmlread"
+	"github.com/stocktrace/stocktrace/inventory"
 )
 
 // Format reads UBL documents. The zero value is ready.
@@ -122,6 +123,10 @@ func items(fragment *xmlread.Fragment, source format.Source, seen repeats, docum
 		e := &d.events[i]
 		e.Type = "inventory." + e.Workflow + "." + e.Step
 		e.ID = d.number() + "/" + e.Workflow + "." + e.Step
+		if e.Outcome == inventory.Reversed {
+			// Cancelled under the number it was sent under, it is another event.
+			e.ID += "/" + string(e.Outcome)
+		}
 		if i > 0 {
 			e.ID += "/" + e.Location
 		}
