@@ -3,6 +3,8 @@ package flat
 import (
 	"fmt"
 	"strings"
+
+	"github.com/stocktrace/stocktrace/inventory"
 )
 
 // apply sets what the record says in d. What cannot be read spoils the event.
@@ -144,7 +146,10 @@ func (r *reader) repeats(d *draft, role Role, c *Column, v, where string) bool {
 		d.said = map[string]string{}
 	}
 	d.said[c.Name] = v
-	switch several := c.To == "covers.member" || strings.HasPrefix(c.To, "keys.") || strings.HasPrefix(c.To, "ref."); {
+	// Two receipts in one event would be bound into one lifecycle for ever; orders,
+	// batches and files only group.
+	key, isKey := strings.CutPrefix(c.To, "keys.")
+	switch several := c.To == "covers.member" || strings.HasPrefix(c.To, "ref.") || isKey && !inventory.Identifying(key); {
 	case !again:
 		return false
 	case several:

@@ -210,6 +210,27 @@ records: [{role: row, columns: [{name: store, to: location}]}]`))
 	}
 }
 
+// One material document for two receipts is two events: bound together they would
+// be one sale for ever. A layout that does not tell them apart is refused.
+func TestReceiptsStayApart(t *testing.T) {
+	const extract = "HDR|X|20261123094100\nMAT|49|2026|1|20261123|20261123093512|0123|1|251|4711|2-|ST|0123-04-778|||\nMAT|49|2026|2|20261123|20261123093512|0123|1|251|4711|1-|ST|0123-04-779|||\nTRL|2|20261123094000|X\n"
+	items, err := formattest.Collect(shipped(), strings.NewReader(extract), format.Source{Name: "/e"})
+	if err != nil || len(items) != 3 || items[0].Event.KeyValue("receipt") != "0123-04-778" || items[1].Event.KeyValue("receipt") != "0123-04-779" {
+		t.Errorf("%v %+v", err, items)
+	}
+	layouts, err := flat.ParseLayouts("g.yaml", []byte("layout: g\ndelimiter: ','\ngroup: [doc]\nset: {workflow: sale, step: posted, system: erp, location: a, time: 2026-11-23T10:00:00Z}\nrecords: [{columns: [{name: doc, to: keys.erp_document}, {name: receipt, to: keys.receipt}, {name: file, to: keys.file}]}]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	items, err = formattest.Collect(flat.Format{Layouts: layouts}, strings.NewReader("49,1,a\n49,2,a\n50,1,a\n50,1,b\n"), format.Source{Name: "/e"})
+	if err != nil || len(items) != 2 || items[0].Problem == nil || !strings.Contains(items[0].Problem.Detail, "group the layout by it too") {
+		t.Fatalf("%v %+v", err, items)
+	}
+	if items[1].Problem != nil || len(items[1].Event.Keys) != 4 {
+		t.Errorf("files only group: %+v", items[1])
+	}
+}
+
 func TestNoLayout(t *testing.T) {
 	for document, want := range map[string]string{
 		"a,b,c\n1,2,3\n":  "No layout fits this file: name one of count-csv,",

@@ -124,6 +124,10 @@ func (r *reader) delivery(p *piece, h *segment, t deliveryStep, kind string, par
 			rest = ignored([]*segment{h})
 		}
 		d := drafts[at]
+		if orders := predecessors(items); t.workflow == "transfer" && len(orders) == 1 {
+			// Several would be bound into one transfer for ever.
+			d.key(inventory.KeyTransfer, orders[0])
+		}
 		booked := d.booked(h, t)
 		if err := d.emit(rest); err != nil {
 			return err
@@ -135,6 +139,17 @@ func (r *reader) delivery(p *piece, h *segment, t deliveryStep, kind string, par
 		}
 	}
 	return nil
+}
+
+// predecessors are the orders that the items were made from.
+func predecessors(items []*segment) []string {
+	var all []string
+	for _, s := range items {
+		if v := s.get("VGBEL"); v != "" && !slices.Contains(all, v) {
+			all = append(all, v)
+		}
+	}
+	return all
 }
 
 // booked is what the ERP says besides of its own delivery that has an actual goods
@@ -235,9 +250,6 @@ func (d *draft) deliveryItem(s *segment, t deliveryStep, from, to string) {
 		keep(&l.Attributes, "serial", strings.TrimPrefix(l.Attributes["serial"]+","+k.get("SERNR"), ","))
 	}
 	d.key("order", s.get("VGBEL"))
-	if t.workflow == "transfer" {
-		d.key(inventory.KeyTransfer, s.get("VGBEL"))
-	}
 	for _, k := range s.below("E1EDL43") {
 		if k.get("QUALF") == "C" || k.get("QUALF") == "V" {
 			d.key("order", k.get("BELNR"))

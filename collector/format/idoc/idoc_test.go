@@ -132,6 +132,27 @@ func TestMovementTypes(t *testing.T) {
 	}
 }
 
+// One document for two transport orders is two transfers: bound together they
+// would be one for ever.
+func TestTransfersStayApart(t *testing.T) {
+	item := func(order string) string {
+		return "<MOVE_TYPE>641</MOVE_TYPE><ENTRY_QNT>2.000</ENTRY_QNT><PO_NUMBER>" + order + "</PO_NUMBER></E1BP2017_GM_ITEM_CREATE>"
+	}
+	document := movementXML(item("4500000001")+`<E1BP2017_GM_ITEM_CREATE SEGMENT="1"><MATERIAL>4711</MATERIAL><PLANT>0123</PLANT><ENTRY_UOM>ST</ENTRY_UOM>`+strings.TrimSuffix(item("4500000002"), "</E1BP2017_GM_ITEM_CREATE>"), "53")
+	all := events(t, idoc.Format{}, document, format.Source{})
+	if len(all) != 2 || all[0].KeyValue("transfer") != "4500000001" || all[1].KeyValue("transfer") != "4500000002" {
+		t.Errorf("%+v", all)
+	}
+	delivery := `<DELVRY07><IDOC BEGIN="1"><EDI_DC40 SEGMENT="1"><DIRECT>1</DIRECT><MESTYP>DESADV</MESTYP><CREDAT>20261123</CREDAT><CRETIM>101500</CRETIM></EDI_DC40><E1EDL20 SEGMENT="1"><VBELN>80001</VBELN><E1EDL21 SEGMENT="1"><LFART>NL</LFART></E1EDL21>` +
+		`<E1EDL24 SEGMENT="1"><POSNR>10</POSNR><MATNR>1</MATNR><WERKS>0900</WERKS><LFIMG>1</LFIMG><VGBEL>%s</VGBEL></E1EDL24><E1EDL24 SEGMENT="1"><POSNR>20</POSNR><MATNR>1</MATNR><WERKS>0900</WERKS><LFIMG>1</LFIMG><VGBEL>%s</VGBEL></E1EDL24></E1EDL20></IDOC></DELVRY07>`
+	for second, want := range map[string]string{"4500000001": "4500000001", "4500000002": ""} {
+		e := events(t, idoc.Format{}, fmt.Sprintf(delivery, "4500000001", second), format.Source{})[0]
+		if got := e.KeyValue("transfer"); got != want || len(e.Lines) != 2 {
+			t.Errorf("of 4500000001 and %s it is the transfer %q, want %q", second, got, want)
+		}
+	}
+}
+
 // What an IDoc wants counts as posted only when its status says so.
 func TestStatuses(t *testing.T) {
 	for status, want := range map[string]inventory.Outcome{

@@ -141,6 +141,7 @@ type booked struct {
 	location  string
 	document  string
 	delivery  string
+	order     string
 	reference string
 	arriving  bool
 }
@@ -158,7 +159,7 @@ func (r *reader) movements(p *piece) error {
 		}
 		b := booked{
 			movement: code, location: cmp.Or(s.up(plant...), p.control.get("SNDPRN")), document: s.up(document...),
-			delivery: s.up("VBELN_IM", "DELIV_NUMB", "VBELN", "VLIEF_AVIS"), reference: s.up("XBLNR", "REF_DOC_NO", "BONNUMMER", "REFERENZNR"),
+			order: s.get("EBELN", "PO_NUMBER"), delivery: s.up("VBELN_IM", "DELIV_NUMB", "VBELN", "VLIEF_AVIS"), reference: s.up("XBLNR", "REF_DOC_NO", "BONNUMMER", "REFERENZNR"),
 		}
 		if _, ok := drafts[b]; !ok {
 			order, drafts[b] = append(order, b), r.movement(p, s, b, m, known)
@@ -202,7 +203,7 @@ func (r *reader) movement(p *piece, s *segment, b booked, m Movement, known bool
 	}
 	e.Location, e.LocationScheme = b.location, "plant"
 	d.key(inventory.KeyERPDocument, b.document)
-	d.key("order", s.up("EBELN", "PO_NUMBER"))
+	d.key("order", b.order)
 	d.key("reference", b.reference)
 	d.key(inventory.KeyDelivery, b.delivery)
 	if m.Workflow == "sale" || m.Workflow == "return" {
@@ -214,7 +215,7 @@ func (r *reader) movement(p *piece, s *segment, b booked, m Movement, known bool
 	}
 	if m.Workflow == "transfer" {
 		// The stock transport order is what people call the transfer.
-		d.key(inventory.KeyTransfer, s.up("EBELN", "PO_NUMBER"))
+		d.key(inventory.KeyTransfer, b.order)
 	}
 	if m.Workflow == "sale" && e.Step == "posted" && e.KeyValue(inventory.KeyReceipt) == "" {
 		// A sale's document without a receipt is one for many: it is a posting of a
@@ -354,6 +355,5 @@ func (d *draft) moved(s *segment, m Movement) {
 			keep(&l.Attributes, "serial", strings.TrimPrefix(l.Attributes["serial"]+","+serial, ","))
 		}
 	}
-	d.key("order", s.get("EBELN", "PO_NUMBER"))
 	d.event.Lines = append(d.event.Lines, l)
 }
