@@ -135,6 +135,9 @@ func (t *taking) item(ctx context.Context, item format.Item) error {
 	if !t.resume.wants(t.taken.Items, &item) {
 		return ctx.Err()
 	}
+	if item.Problem == nil {
+		item.Raw = t.documents.intake.privacy.Event(&item.Event, item.RawType, item.Raw)
+	}
 	events := len(t.part.Records)
 	t.part.AddItem(item, t.from, t.documents.intake.now())
 	if len(t.part.Records) > events {

@@ -82,6 +82,7 @@ func modeOf(r *http.Request) (mode, bool) {
 }
 
 func (h *eventsHandler) single(w http.ResponseWriter, r *http.Request, body []byte) {
+	body = h.private(body)
 	now := h.intake.now()
 	record, err := canonical.FromCloudEvent(body, now)
 	if err != nil {
@@ -92,7 +93,17 @@ func (h *eventsHandler) single(w http.ResponseWriter, r *http.Request, body []by
 	h.store(w, r, &batch)
 }
 
+// private takes people out of a body before it is read. One that is not JSON is
+// no event; they are taken out of what the quarantine keeps of it.
+func (h *eventsHandler) private(body []byte) []byte {
+	if out, ok := h.intake.privacy.JSON(body); ok {
+		return out
+	}
+	return body
+}
+
 func (h *eventsHandler) batch(w http.ResponseWriter, r *http.Request, body []byte) {
+	body = h.private(body)
 	now := h.intake.now()
 	batch, err := canonical.FromCloudEvents(body, now)
 	if err != nil {

@@ -42,17 +42,21 @@ func newExporterFactory(in *intake) exporter.Factory {
 	)
 }
 
-// Capabilities says that the exporter only reads.
-func (*logExporter) Capabilities() consumer.Capabilities { return consumer.Capabilities{} }
+// Capabilities says that the exporter only reads, unless people are taken out.
+func (x *logExporter) Capabilities() consumer.Capabilities {
+	return consumer.Capabilities{MutatesData: x.intake.privacy != nil}
+}
 
 // ConsumeTraces returns nil when every span is on disk.
 func (x *logExporter) ConsumeTraces(ctx context.Context, td ptrace.Traces) error {
+	x.intake.privacy.Traces(td)
 	batch, err := canonical.FromTraces(td, x.intake.now())
 	return x.export(ctx, canonical.TransportTraces, &batch, err)
 }
 
 // ConsumeLogs returns nil when every log record is on disk.
 func (x *logExporter) ConsumeLogs(ctx context.Context, ld plog.Logs) error {
+	x.intake.privacy.Logs(ld)
 	batch, err := canonical.FromLogs(ld, x.intake.now())
 	return x.export(ctx, canonical.TransportLogs, &batch, err)
 }

@@ -198,7 +198,8 @@ const (
 // keep puts a request that is not OTLP into the quarantine.
 func (g *guard) keep(ctx context.Context, body []byte, transport, contentType string, why error) (inventory.Quarantined, error) {
 	entry := canonical.RejectOTLP(body, transport, contentType, why, g.intake.now())
-	return entry, g.intake.keep(ctx, entry)
+	err := g.intake.keep(ctx, &entry)
+	return entry, err
 }
 
 // kept tells a sender why its request is in the quarantine.

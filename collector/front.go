@@ -113,7 +113,7 @@ func (f *front) read(w http.ResponseWriter, r *http.Request, transport string) (
 
 // reject keeps what cannot be read, then says so.
 func (f *front) reject(w http.ResponseWriter, r *http.Request, entry inventory.Quarantined) {
-	if err := f.intake.keep(r.Context(), entry); err != nil {
+	if err := f.intake.keep(r.Context(), &entry); err != nil {
 		f.refuse(w, err)
 		return
 	}

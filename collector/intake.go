@@ -9,6 +9,7 @@ import (
 
 	"github.com/stocktrace/stocktrace/collector/access"
 	"github.com/stocktrace/stocktrace/collector/canonical"
+	"github.com/stocktrace/stocktrace/collector/privacy"
 	"github.com/stocktrace/stocktrace/inventory"
 )
 
@@ -19,6 +20,7 @@ type intake struct {
 	timeout   time.Duration
 	metrics   *metrics
 	gate      *access.Gate
+	privacy   *privacy.Rules
 }
 
 // newIntake expects options with their defaults.
@@ -27,7 +29,7 @@ func newIntake(o Options) (*intake, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &intake{publisher: o.Publisher, clock: o.Clock, timeout: o.PublishTimeout, metrics: m, gate: o.Gate}, nil
+	return &intake{publisher: o.Publisher, clock: o.Clock, timeout: o.PublishTimeout, metrics: m, gate: o.Gate, privacy: o.Privacy}, nil
 }
 
 // identify finds who sends a request: by its token, else by its certificate.
@@ -86,9 +88,11 @@ func (in *intake) admit(ctx context.Context, who *access.Source, transport strin
 		return who.MaySay(e.Source, system)
 	}, func(q *inventory.Quarantined) error { return who.MaySay(q.Source, "") })
 	for i := range batch.Rejected {
-		if q := &batch.Rejected[i].Quarantined; q.Source == "" {
+		q := &batch.Rejected[i].Quarantined
+		if q.Source == "" {
 			q.Source = who.Name
 		}
+		in.redact(q)
 	}
 	if n := len(batch.Refused); n > 0 {
 		if len(batch.Records)+len(batch.Rejected) == 0 {
@@ -107,6 +111,21 @@ func (in *intake) admit(ctx context.Context, who *access.Source, transport strin
 	return in.charge(ctx, who, transport, events, bytes)
 }
 
+// redact takes people out of an entry of the quarantine. A single record of OTLP
+// had them taken out before it was read; a request that is no OTLP did not, and
+// names its fields in a way of its own.
+func (in *intake) redact(q *inventory.Quarantined) {
+	if in.privacy == nil || q.ContentType == canonical.TracesType || q.ContentType == canonical.LogsType {
+		return
+	}
+	if q.Transport == canonical.TransportTraces || q.Transport == canonical.TransportLogs {
+		q.Raw = in.privacy.Unparsed(q.Raw)
+	} else {
+		q.Raw = in.privacy.Fragment(q.ContentType, q.Raw)
+	}
+	q.ID = in.privacy.ID(q.ID)
+}
+
 // charge takes what a request holds out of its sender's rate.
 func (in *intake) charge(ctx context.Context, who *access.Source, transport string, events, bytes int) error {
 	// Rates are about real time, also where the instance's clock runs faster.
@@ -122,7 +141,7 @@ func (in *intake) charge(ctx context.Context, who *access.Source, transport stri
 }
 
 // keep stores one entry in the quarantine.
-func (in *intake) keep(ctx context.Context, entry inventory.Quarantined) error {
+func (in *intake) keep(ctx context.Context, entry *inventory.Quarantined) error {
 	who := access.From(ctx)
 	if entry.Source == "" {
 		entry.Source = who.Name
@@ -131,12 +150,13 @@ func (in *intake) keep(ctx context.Context, entry inventory.Quarantined) error {
 		in.refused(entry.Transport, errOutOfScope)
 		return &outOfScope{canonical.Refused{Detail: err.Error()}}
 	}
+	in.redact(entry)
 	if err := in.charge(ctx, who, entry.Transport, 1, len(entry.Raw)); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, in.timeout)
 	defer cancel()
-	return in.quarantine(ctx, []inventory.Quarantined{entry})
+	return in.quarantine(ctx, []inventory.Quarantined{*entry})
 }
 
 func (in *intake) quarantine(ctx context.Context, entries []inventory.Quarantined) error {

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/stocktrace/stocktrace/collector/access"
+	"github.com/stocktrace/stocktrace/collector/privacy"
 )
 
 // Clock tells when something is received.
@@ -56,6 +57,8 @@ type Options struct {
 	Vendors map[string]Vendor
 	// ZoneOf returns the declared zone of a location, nil where it has none.
 	ZoneOf func(location string) *time.Location
+	// Privacy takes people out of what is stored; nil takes nothing out.
+	Privacy *privacy.Rules
 	// TLS, where its files are named, is how the OTLP ports are served.
 	TLS TLS
 	// MaxRequestBytes bounds one request, as received and after decompression.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stocktrace/stocktrace/collector/access"
 	"github.com/stocktrace/stocktrace/collector/mapping"
+	"github.com/stocktrace/stocktrace/collector/privacy"
 	"github.com/stocktrace/stocktrace/internal/store"
 	"github.com/stocktrace/stocktrace/internal/stream"
 	"github.com/stocktrace/stocktrace/slo"
@@ -45,6 +46,7 @@ type App struct {
 	clock      Clock
 	rules      *rules
 	door       *access.Gate
+	private    *privacy.Rules
 	metrics    *prometheus.Registry
 	stream     *stream.Log
 	store      *store.Store

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/stocktrace/stocktrace/collector"
 	"github.com/stocktrace/stocktrace/collector/access"
+	"github.com/stocktrace/stocktrace/collector/privacy"
 )
 
 func (a *App) collectorOptions() collector.Options {
@@ -19,7 +21,7 @@ func (a *App) collectorOptions() collector.Options {
 	return collector.Options{
 		Publisher: a.pulse.watch(a.stream.Publisher()), Clock: a.clock, Logger: a.log.With("part", "collector"), Registerer: a.metrics,
 		GRPC: s.OTLPGRPC, HTTP: s.OTLPHTTP, Gate: a.door,
-		Documents: a.findDocument, ZoneOf: a.rules.zones(),
+		Privacy: a.private, Documents: a.findDocument, ZoneOf: a.rules.zones(),
 		TLS:        collector.TLS{Cert: s.TLSCert, Key: s.TLSKey, ClientCA: s.ClientCA},
 		ConfigFile: s.CollectorConfig, Version: a.version,
 	}
@@ -39,6 +41,18 @@ func openDoor(s *Settings, log *slog.Logger) (*access.Gate, error) {
 	return gate, err
 }
 
+// loadPrivacy reads who is taken out; nil where nobody is.
+func loadPrivacy(s *Settings) (*privacy.Rules, error) {
+	if s.Privacy == "" {
+		return nil, nil
+	}
+	r, err := privacy.Load(s.Privacy, s.PrivacyKey)
+	if err != nil {
+		return nil, fmt.Errorf("--privacy: %w", err)
+	}
+	return r, nil
+}
+
 // startDoor opens the door and keeps watching who may come in.
 func (a *App) startDoor(context.Context) error {
 	gate, err := openDoor(a.settings, a.log.With("part", "door"))
@@ -46,6 +60,9 @@ func (a *App) startDoor(context.Context) error {
 		return err
 	}
 	a.door = gate
+	if a.private, err = loadPrivacy(a.settings); err != nil {
+		return err
+	}
 	a.goRun("door", gate.Watch)
 	return nil
 }

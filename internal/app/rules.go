@@ -190,5 +190,9 @@ func Check(s *Settings) ([]string, error) {
 	if n := len(gate.Sources()); n > 0 {
 		lines = append(lines, plural(n, "source that may send", "sources that may send"))
 	}
-	return lines, nil
+	private, err := loadPrivacy(s)
+	if private != nil {
+		lines = append(lines, "people are taken out by "+s.Privacy)
+	}
+	return lines, err
 }

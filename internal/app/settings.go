@@ -55,12 +55,14 @@ type Settings struct {
 	DropEvery   time.Duration // how often they are looked at
 	DropSettle  time.Duration // how long a file must rest
 
-	AuthToken string
-	Sources   string // file; empty: none declared
-	Tokens    string // file; empty: "tokens" in the data directory
-	TLSCert   string // files of the OTLP ports; empty: no TLS
-	TLSKey    string
-	ClientCA  string
+	AuthToken  string
+	Sources    string // file; empty: none declared
+	Tokens     string // file; empty: "tokens" in the data directory
+	Privacy    string // file; empty: nobody is taken out
+	PrivacyKey string
+	TLSCert    string // files of the OTLP ports; empty: no TLS
+	TLSKey     string
+	ClientCA   string
 	// ViewToken lets who gives it look, and not act.
 	ViewToken string
 	PublicURL string // without trailing slash; what links in messages start with
@@ -246,6 +248,16 @@ var settings = []Setting{
 		Name: "tokens", Kind: Path, Placeholder: "FILE", Group: GroupListen,
 		Usage: "the sources' tokens, hashed, as `stocktrace token` writes them; read again when it changes (default: tokens in the data directory)",
 		set:   text(func(s *Settings) *string { return &s.Tokens }),
+	},
+	{
+		Name: "privacy", Kind: Path, Placeholder: "FILE", Group: GroupListen,
+		Usage: "take people out of what is stored (YAML, see docs/collector.md): operators, customers, cards become keyed hashes or go",
+		set:   text(func(s *Settings) *string { return &s.Privacy }),
+	},
+	{
+		Name: "privacy-key", Placeholder: "KEY", Group: GroupListen, Secret: true,
+		Usage: "unwraps the secret of these hashes; `stocktrace privacy init` makes it",
+		set:   text(func(s *Settings) *string { return &s.PrivacyKey }),
 	},
 	{
 		Name: "tls-cert", Kind: Path, Placeholder: "FILE", Group: GroupListen,
