@@ -61,6 +61,8 @@ type reader struct {
 	source   format.Source
 	yield    func(format.Item) error
 	prefixes prefixes
+	// listed says that the document has a place for events, be it empty.
+	listed bool
 }
 
 // event reads one event and yields it.

@@ -225,6 +225,23 @@ func repeat(s string, n int) io.Reader {
 	return io.MultiReader(readers...)
 }
 
+// TestDocumentsWithoutEvents: an empty list is a document without events; what has
+// no list at all is something else, and is said to be.
+func TestDocumentsWithoutEvents(t *testing.T) {
+	for document, want := range map[string]string{
+		`<EPCISDocument xmlns="urn:epcglobal:epcis:xsd:1"><EPCISBody><EventList/></EPCISBody></EPCISDocument>`: "",
+		`{"type":"EPCISDocument","epcisBody":{"eventList":[]}}`:                                                "",
+		`[]`: "",
+		`<EPCISMasterDataDocument xmlns="urn:epcglobal:epcis-masterdata:xsd:1"/>`:                "error /EPCISMasterDataDocument: holds no EventList and no event of EPCIS: nothing was read. Send a document of events, or the answer to an event query.\n",
+		`<Envelope><Body><Poll><queryName>SimpleEventQuery</queryName></Poll></Body></Envelope>`: "error /Envelope: holds no EventList and no event of EPCIS: nothing was read. Send a document of events, or the answer to an event query.\n",
+		`{"type":"EPCISDocument","schemaVersion":"2.0","epcisHeader":{},"epcisBody":{}}`:         "error /: holds no eventList and no event of EPCIS: nothing was read. Send a document of events, or the answer to an event query.\n",
+	} {
+		if got := say(formattest.Collect(Format{}, strings.NewReader(document), format.Source{Location: "S1"})); got != want {
+			t.Errorf("%s: %s", document, got)
+		}
+	}
+}
+
 // TestForeignDocuments are not taken for EPCIS, nor silently for nothing.
 func TestForeignDocuments(t *testing.T) {
 	for _, document := range []string{`<POSLog/>`, `{"id": 1, "line_items": []}`, `[]`, "ISA*00*", ""} {

@@ -19,7 +19,9 @@ func (r *reader) readJSON(document *bufio.Reader) error {
 	}
 	c := jsonread.New(document, jsonread.Limits{})
 	if c.Kind() == '{' && isDocument(jsonread.Names(head)) {
-		err = r.document(c)
+		if err = r.document(c); err == nil && !r.listed {
+			return &format.Problem{Path: "/", Detail: "holds no eventList and no event of EPCIS: nothing was read. Send a document of events, or the answer to an event query."}
+		}
 	} else if c.Kind() == '[' {
 		err = c.Elements(func(int) error { return r.one(c) })
 	} else {
@@ -59,8 +61,10 @@ func (r *reader) document(c *jsonread.Cursor) error {
 		case container(name) && c.Kind() == '{':
 			return r.document(c)
 		case (name == "eventList" || name == "EventList" || name == "event") && c.Kind() == '[':
+			r.listed = true
 			return c.Elements(func(int) error { return r.one(c) })
 		case name == "event" || name == "eventList" || name == "EventList":
+			r.listed = true
 			return r.one(c)
 		}
 		return nil

@@ -52,8 +52,10 @@ func (r *reader) readXML(document *bufio.Reader) error {
 	for {
 		f, err := x.Next(choose)
 		if errors.Is(err, io.EOF) {
-			if !entered[root] && !strings.HasSuffix(root, "Event") {
-				return &format.Problem{Path: "/" + root, Detail: "is no EPCIS document: EPCISDocument, EPCISQueryDocument or an event was expected."}
+			if !list && !strings.HasSuffix(root, "Event") {
+				// A query, an exception, master data: nothing was lost, but somebody sent it
+				// for events.
+				return &format.Problem{Path: "/" + root, Detail: "holds no EventList and no event of EPCIS: nothing was read. Send a document of events, or the answer to an event query."}
 			}
 			return nil
 		}

@@ -30,12 +30,15 @@ func readSquare(m *message) {
 	switch {
 	case kind == "inventory.count.updated":
 		squareCounts(m, object.Get("inventory_counts"), v)
-	case strings.HasPrefix(kind, "order."):
+	case strings.HasPrefix(kind, "order.") && !strings.HasPrefix(kind, "order.custom_attribute"):
 		squareOrder(m, kind, object)
 	case strings.HasPrefix(kind, "refund."):
 		squareRefund(m, kind, object.Get("refund"))
 	case kind != "" && v.Get("event_id").Given():
 		m.problem(v, fmt.Sprintf("%q is a topic that says nothing of stock, and is not read: subscribe to inventory.count.updated, order.* and refund.*.", short(kind)))
+	case v.Get("count", "occurred_at").Given():
+		// What people counted; Square's own counts are calculated.
+		squareCount(m, v.Get("count"))
 	case v.First("counts", "count") != nil:
 		squareCounts(m, v.First("counts", "count"), v)
 	case v.First("changes") != nil:
