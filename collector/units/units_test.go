@@ -165,12 +165,13 @@ func TestUnconvertibleSaysWhatToDo(t *testing.T) {
 	}
 }
 
-// Where a conversion is exact, so is the way back, and signs are kept.
+// Where a conversion is exact, so is the way back, and signs are kept. A hundred
+// thousand tonnes still fit into the 15 digits of a Decimal as milligrams.
 func TestConvertThereAndBack(t *testing.T) {
 	var within units.Packs
 	metric := []string{"KGM", "GRM", "MGM", "TNE", "DTN", "HGM", "LBR", "ONZ", "STN"}
 	rapid.Check(t, func(t *rapid.T) {
-		q := inventory.DecimalFromParts(rapid.Int64Range(-1e6, 1e6).Draw(t, "whole"), 0)
+		q := inventory.DecimalFromParts(rapid.Int64Range(-1e5, 1e5).Draw(t, "whole"), 0)
 		q = q.Add(inventory.Milli(rapid.Int64Range(-999, 999).Draw(t, "milli")))
 		from := rapid.SampledFrom(metric).Draw(t, "from")
 		to := rapid.SampledFrom(metric).Draw(t, "to")
