@@ -14,7 +14,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stocktrace/stocktrace/collector"
 	"github.com/stocktrace/stocktrace/collector/access"
@@ -33,13 +32,11 @@ func findLines(head []byte, _ format.Source, name string) (collector.DocumentRea
 // signed is a vendor that signs with HMAC-SHA-256.
 type signed struct{ lines }
 
-func (signed) Verify(header http.Header, body []byte, secrets []string, _ time.Time) error {
-	for _, s := range secrets {
-		m := hmac.New(sha256.New, []byte(s))
-		m.Write(body)
-		if hmac.Equal([]byte(hex.EncodeToString(m.Sum(nil))), []byte(header.Get("X-Signature"))) {
-			return nil
-		}
+func (signed) Verify(secret, url string, header map[string]string, body []byte) error {
+	m := hmac.New(sha256.New, []byte(secret))
+	m.Write(body)
+	if hmac.Equal([]byte(hex.EncodeToString(m.Sum(nil))), []byte(header["X-Signature"])) && strings.HasPrefix(url, "https://shop.example/v1/webhooks/acme/") {
+		return nil
 	}
 	return errors.New("it was made with another secret")
 }
@@ -157,6 +154,7 @@ sources:
 func TestWebhooksAreSigned(t *testing.T) {
 	m := &memory{}
 	o := options(m)
+	o.PublicURL = "https://shop.example"
 	o.Vendors = map[string]collector.Vendor{"acme": signed{}}
 	dir := t.TempDir()
 	file := filepath.Join(dir, "secret")

@@ -39,7 +39,7 @@ func (in *intake) handler(o Options) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/v1/events", &eventsHandler{f})
 	mux.Handle("/v1/documents", documents)
-	mux.Handle("/v1/webhooks/{vendor}/{source...}", &webhooksHandler{documents, o.Vendors})
+	mux.Handle("/v1/webhooks/{vendor}/{source...}", &webhooksHandler{documents, o.Vendors, o.PublicURL})
 	return mux
 }
 

@@ -55,6 +55,9 @@ type Options struct {
 	Documents DocumentFinder
 	// Vendors are whose webhooks are taken, by the name in their path.
 	Vendors map[string]Vendor
+	// PublicURL is what the URLs of webhooks begin with, as vendors were given them;
+	// some sign it.
+	PublicURL string
 	// ZoneOf returns the declared zone of a location, nil where it has none.
 	ZoneOf func(location string) *time.Location
 	// Privacy takes people out of what is stored; nil takes nothing out.

@@ -2,11 +2,11 @@ package collector
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/stocktrace/stocktrace/collector/canonical"
 )
@@ -15,9 +15,10 @@ import (
 // signs what it sends.
 type Vendor interface {
 	DocumentReader
-	// Verify returns nil if the body was signed with one of the secrets, as the
-	// vendor signs. The error is a sentence that tells nothing of the secret.
-	Verify(header http.Header, body []byte, secrets []string, now time.Time) error
+	// Verify returns nil if the body was signed with the secret, as the vendor
+	// signs. url is the address the vendor was given; names of the header are
+	// canonical. The error is a sentence that tells nothing of the secret.
+	Verify(secret, url string, header map[string]string, body []byte) error
 }
 
 // webhooksHandler answers POST /v1/webhooks/{vendor}/{source}. The signature says
@@ -25,6 +26,7 @@ type Vendor interface {
 type webhooksHandler struct {
 	*documentsHandler
 	vendors map[string]Vendor
+	base    string // of the URLs that vendors are given
 }
 
 func (h *webhooksHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -64,22 +66,40 @@ func (h *webhooksHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		problem{Status: http.StatusBadRequest, Title: "The body cannot be read", Detail: err.Error()}.write(w)
 		return
 	}
-	if err := vendor.Verify(r.Header, b.bytes, secrets, time.Now()); err != nil {
+	from := h.from(source, r.Header)
+	if err := verify(vendor, secrets, h.base+r.URL.RequestURI(), r.Header, b.bytes); err != nil {
 		h.intake.metrics.refused.WithLabelValues(canonical.TransportDocuments, "signature").Inc()
 		unsigned(err.Error())
 		return
 	}
-	from := h.from(source, r.Header)
 	from.Document = cmp.Or(r.Header.Get("Webhook-Id"), r.Header.Get("X-Request-Id"))
 	h.take(w, r, b.bytes, from, "", vendor)
 }
 
-// readSecrets reads the secrets of a file, one a line. It is read at every
-// request, so that a new secret counts at once.
+// verify asks the vendor whether any of the secrets holds.
+func verify(vendor Vendor, secrets []string, url string, header http.Header, body []byte) error {
+	flat := make(map[string]string, len(header))
+	for name := range header {
+		flat[name] = header.Get(name)
+	}
+	err := errors.New("no secret is declared for this source")
+	for _, secret := range secrets {
+		if err = vendor.Verify(secret, url, flat, body); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+// readSecrets reads the secrets of a file, one a line, or one key or certificate
+// in PEM. It is read at every request, so that a new secret counts at once.
 func readSecrets(file string) ([]string, error) {
 	raw, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
+	}
+	if strings.Contains(string(raw), "-----BEGIN") {
+		return []string{string(raw)}, nil
 	}
 	var secrets []string
 	for line := range strings.Lines(string(raw)) {

@@ -13,6 +13,8 @@ import (
 
 	"github.com/stocktrace/stocktrace/collector"
 	"github.com/stocktrace/stocktrace/collector/access"
+	"github.com/stocktrace/stocktrace/collector/format"
+	"github.com/stocktrace/stocktrace/collector/format/webhook"
 	"github.com/stocktrace/stocktrace/collector/privacy"
 )
 
@@ -21,10 +23,29 @@ func (a *App) collectorOptions() collector.Options {
 	return collector.Options{
 		Publisher: a.pulse.watch(a.stream.Publisher()), Clock: a.clock, Logger: a.log.With("part", "collector"), Registerer: a.metrics,
 		GRPC: s.OTLPGRPC, HTTP: s.OTLPHTTP, Gate: a.door,
-		Privacy: a.private, Documents: a.findDocument, ZoneOf: a.rules.zones(),
+		Privacy: a.private, Vendors: vendors(), PublicURL: s.PublicURL, Documents: a.findDocument, ZoneOf: a.rules.zones(),
 		TLS:        collector.TLS{Cert: s.TLSCert, Key: s.TLSKey, ClientCA: s.ClientCA},
 		ConfigFile: s.CollectorConfig, Version: a.version,
 	}
+}
+
+// vendor is one whose webhooks are taken.
+type vendor struct {
+	format.Format
+	verify func(secret, url string, header map[string]string, body []byte) error
+}
+
+// Verify checks a signature as the vendor signs.
+func (v vendor) Verify(secret, url string, header map[string]string, body []byte) error {
+	return v.verify(secret, url, header, body)
+}
+
+func vendors() map[string]collector.Vendor {
+	all := make(map[string]collector.Vendor, len(webhook.Vendors))
+	for name, v := range webhook.Vendors {
+		all[name] = vendor{v.Format, v.Verify}
+	}
+	return all
 }
 
 // TokensFile is where the sources' tokens are kept.
