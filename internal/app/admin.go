@@ -16,6 +16,9 @@ func (a *App) admin(mux *http.ServeMux) {
 	}
 	mux.Handle("POST /api/v1/verify", guard(a.serveVerify))
 	mux.Handle("POST /api/v1/backup", guard(a.serveBackup))
+	if a.settings.Has(RoleCollector) {
+		mux.Handle("POST /api/v1/quarantine/reingest", guard(a.serveReingest))
+	}
 }
 
 // serveVerify answers POST /api/v1/verify with a VerifyReport. It takes as long
