@@ -136,7 +136,10 @@ func (e *event) readMeaning() {
 	if !kinds[e.kind] && (action == "ADD" || action == "DELETE") && e.meaning.stock != none {
 		// Packed or unpacked on the way: the goods stay, and are told of by themselves.
 		e.meaning.stock = none
-		e.meaning.step = map[string]string{"ADD": "aggregated", "DELETE": "disaggregated"}[action]
+		e.meaning.step = "aggregated"
+		if action == "DELETE" {
+			e.meaning.step = "disaggregated"
+		}
 	}
 	m := e.meaning
 	e.out.Workflow, e.out.Step = m.workflow, m.step
@@ -154,7 +157,14 @@ func (e *event) meant(action string) meaning {
 	m, known := steps[strings.ToLower(step)]
 	switch {
 	case step == "":
-		return meaning{observation, map[string]string{"ADD": "added", "DELETE": "deleted"}[action] + map[bool]string{true: "observed"}[action != "ADD" && action != "DELETE"], "wms", none}
+		seen := "observed"
+		switch action {
+		case "ADD":
+			seen = "added"
+		case "DELETE":
+			seen = "deleted"
+		}
+		return meaning{observation, seen, "wms", none}
 	case !standard || !known:
 		own := cmp.Or(name(step), "observed")
 		e.note(format.NotStandard, e.at("bizStep"), fmt.Sprintf("%s is no step of the Core Business Vocabulary: kept as step %s of the workflow %s, which is not judged. Map it to a step that is.", show(e.value("bizStep")), own, observation))
@@ -172,7 +182,10 @@ func (e *event) meant(action string) meaning {
 	case step == "inspecting" && (e.has("delivery") || e.has("order") || e.has("transfer")):
 		m.workflow, m.step, m.system = inbound, "inspected", "wms"
 	case (step == "inspecting" || step == "removing") && status != "" && status != "sellable" && status != "inspection":
-		e.out.ReasonCode = map[string]string{"damaged": "damage"}[status] + map[bool]string{true: status}[status != "damaged"]
+		e.out.ReasonCode = status
+		if status == "damaged" {
+			e.out.ReasonCode = "damage" // as the engine's policies call it
+		}
 		return meaning{"adjustment", "adjusted", "store_app", out}
 	case step == "destroying", step == "decommissioning" && (e.disposition == "destroyed" || e.disposition == "disposed"):
 		e.out.ReasonCode = "write_off"
@@ -183,8 +196,8 @@ func (e *event) meant(action string) meaning {
 	switch m.workflow {
 	case outbound:
 		m.workflow = e.shipment("transfer")
-		if m.system == "" {
-			m.system = map[string]string{"receipt": "supplier"}[m.workflow]
+		if m.system == "" && m.workflow == "receipt" {
+			m.system = "supplier"
 		}
 	case inbound:
 		m.workflow = e.shipment("receipt")

@@ -37,14 +37,11 @@ type ordered struct {
 	fields []ordered
 }
 
+// plain are fields without any in them.
 func plain(names string) (list []ordered) {
-	for name := range words(names) {
+	for _, name := range strings.Fields(names) {
 		list = append(list, ordered{name: name})
 	}
-	// words has no order; the callers' is that of the text.
-	slices.SortFunc(list, func(a, b ordered) int {
-		return strings.Index(" "+names+" ", " "+a.name+" ") - strings.Index(" "+names+" ", " "+b.name+" ")
-	})
 	return list
 }
 
@@ -219,10 +216,8 @@ func spell(field, value string) (string, error) {
 		if terms[field] != "" && !strings.ContainsAny(value, ":/#") {
 			return terms[field] + value, nil
 		}
-		for prefix, uri := range map[string]string{"cbv:": standard["cbv"], "gs1:": standard["gs1"]} {
-			if rest, ok := strings.CutPrefix(value, prefix); ok && terms[field] != "" {
-				return uri + rest, nil
-			}
+		if prefix, rest, ok := strings.Cut(value, ":"); ok && terms[field] != "" && (prefix == "cbv" || prefix == "gs1") {
+			return standard[prefix] + rest, nil
 		}
 	}
 	value = urns.Replace(value)

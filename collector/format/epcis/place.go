@@ -57,8 +57,15 @@ func (e *event) readPlace() {
 	}
 	if e.out.Location == "" {
 		// The goods were at one end of their way.
-		if e.out.Location = cmp.Or(map[bool]string{true: to, false: from}[e.meaning.stock == in], from, to); e.out.Location != "" {
-			e.out.LocationScheme = "gln"
+		e.out.Location = cmp.Or(from, to)
+		if e.meaning.stock == in {
+			e.out.Location = cmp.Or(to, from)
+		}
+		if e.out.Location != "" {
+			_, e.out.LocationScheme, _ = e.place(e.out.Location, e.path)
+			if gs1.Valid(e.out.Location) {
+				e.out.LocationScheme = "gln"
+			}
 		}
 	}
 	if e.out.Location == "" {
