@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"flag"
 	"io"
 	"net/http"
@@ -95,6 +96,33 @@ func fakeAPI(t *testing.T, token string) string {
 			t.Errorf("members were asked for among groups: %s", r.URL)
 		}
 		serve(w, "members.json")
+	})
+	mux.HandleFunc("POST /api/v1/findings/{id}/{verb}", func(w http.ResponseWriter, r *http.Request) {
+		var body map[string]any
+		if err := json.NewDecoder(r.Body).Decode(&body); err != nil || body["by"] != "ada" || r.Header.Get("Stocktrace-Client") != "cli" {
+			t.Errorf("%s: %v %v", r.URL, body, err)
+		}
+		if r.PathValue("verb") == "resolve" && body["resolution"] != "accepted" {
+			w.Header().Set("Content-Type", "application/problem+json")
+			w.WriteHeader(http.StatusUnprocessableEntity)
+			_, _ = w.Write([]byte(`{"status":422,"detail":"Say how it was resolved: resolution is one of corrected_manually, accepted."}`))
+			return
+		}
+		_, _ = w.Write([]byte(`{"count":1,"applied":true,"findings":[{"id":"f-1","sentence":"Not in ERP: due 10:07, nothing came."}]}`))
+	})
+	mux.HandleFunc("POST /api/v1/findings/{verb}", func(w http.ResponseWriter, r *http.Request) {
+		var body map[string]any
+		if err := json.NewDecoder(r.Body).Decode(&body); err != nil || r.URL.Query().Get("group") != "g1" || r.URL.Query().Has("state") {
+			t.Errorf("%s: %v %v", r.URL, body, err)
+		}
+		if r.URL.Query().Get("preview") == "1" {
+			_, _ = w.Write([]byte(`{"count":39,"skipped":1,"preview":true,"findings":[]}`))
+			return
+		}
+		if body["expect"] != 39.0 {
+			t.Errorf("expects %v", body["expect"])
+		}
+		_, _ = w.Write([]byte(`{"count":39,"skipped":1,"applied":false,"findings":[]}`))
 	})
 	mux.HandleFunc("GET /api/v1/objectives", func(w http.ResponseWriter, _ *http.Request) { serve(w, "objectives.json") })
 	mux.HandleFunc("GET /api/v1/objectives/{name}/report", func(w http.ResponseWriter, r *http.Request) {
@@ -357,5 +385,30 @@ func TestInterrupted(t *testing.T) {
 	cancel()
 	if code := <-done; code != ExitError {
 		t.Errorf("exit %d, want %d", code, ExitError)
+	}
+}
+
+// TestHandling: what a person does about findings, one or what filters select.
+func TestHandling(t *testing.T) {
+	server := fakeAPI(t, "")
+	for _, tt := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{[]string{"ack", "f-1"}, ExitYes, "1 finding acknowledged.\nNot in ERP: due 10:07, nothing came.\n"},
+		{[]string{"assign", "f-1", "--to", "erp team"}, ExitYes, "1 finding assigned.\nNot in ERP: due 10:07, nothing came.\n"},
+		{[]string{"resolve", "f-1", "--as", "accepted"}, ExitYes, "1 finding resolved.\nNot in ERP: due 10:07, nothing came.\n"},
+		{[]string{"reopen", "f-1"}, ExitYes, "1 finding opened again.\nNot in ERP: due 10:07, nothing came.\n"},
+		{[]string{"resolve", "f-1"}, ExitError, "stocktrace: Say how it was resolved: resolution is one of corrected_manually, accepted.\n"},
+		{[]string{"ack", "--group", "g1"}, ExitYes, "These filters select 39 findings; skipped 1 it cannot be done to. Nothing is done yet: add --expect 39.\n"},
+		{[]string{"ack", "--group", "g1", "--expect", "39"}, ExitYes, "On record: 39 findings acknowledged; skipped 1 it cannot be done to. The engine has not acted on it yet; stocktrace findings shows when it has.\n"},
+		{[]string{"ack"}, ExitError, "stocktrace: which ones? Name a finding, or filters such as --group: stocktrace findings ack --help\n"},
+		{[]string{"ack", "f-1", "--group", "g1"}, ExitError, "stocktrace: name a finding or filters, not both\n"},
+	} {
+		code, out, errs := run(t, nil, append(append([]string{"findings"}, tt.args...), "--by", "ada", "--server", server)...)
+		if code != tt.code || out+errs != tt.want {
+			t.Errorf("%v: exit %d\n%s%swant %d\n%s", tt.args, code, out, errs, tt.code, tt.want)
+		}
 	}
 }

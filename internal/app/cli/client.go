@@ -172,6 +172,7 @@ func (c *client) do(ctx context.Context, method, path string, query url.Values, 
 	req.Header.Set("Accept", "application/json")
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Stocktrace-Client", "cli")
 	}
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token)

@@ -36,7 +36,8 @@ holds up. --members, or --group with the id at the end of a line, lists the sale
   stocktrace findings                                  every cause with something open
   stocktrace findings --kind missing_step --region south
   stocktrace findings --group 5be1c0d2f3a4             the sales behind one line
-  stocktrace findings --members --state any -o json --limit 1000`,
+  stocktrace findings --members --state any -o json --limit 1000
+  stocktrace findings ack --group g-5be1c0d2f3a4       say that you look after them`,
 		Args: exactly(0, "findings takes filters as flags, like --kind missing_step; to look one transaction up: stocktrace trace KEY"),
 	}
 	cmd.Flags().SortFlags = false
@@ -47,6 +48,7 @@ holds up. --members, or --group with the id at the end of a line, lists the sale
 		}
 		cmd.Flags().String(f.name, def, f.usage)
 	}
+	cmd.AddCommand(p.handles()...)
 	members := cmd.Flags().Bool("members", false, "list the sales instead of the causes")
 	limit := cmd.Flags().Int("limit", 50, "how many lines at most")
 	for _, name := range []string{"members", "limit"} {
