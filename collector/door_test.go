@@ -184,6 +184,14 @@ func TestEventsSpeakAsItself(t *testing.T) {
 	if len(records) != 2 || len(quarantined) != 1 {
 		t.Errorf("%d records, %d quarantined", len(records), len(quarantined))
 	}
+	for labels, want := range map[string]float64{"accepted": 2, "quarantined": 1, "refused": 2} {
+		if got := total(t, o, "source_events_total", "tills", labels); got != want {
+			t.Errorf("source_events_total of tills, %s: %v", labels, got)
+		}
+	}
+	if got := total(t, o, "source_without_key_total", "tills"); got != 2 {
+		t.Errorf("source_without_key_total: %v", got)
+	}
 	for i, id := range []string{"e-1", "e-2"} {
 		if i < len(records) && records[i].Event.ID != id {
 			t.Errorf("record %d is %s", i, records[i].Event.ID)

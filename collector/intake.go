@@ -72,6 +72,7 @@ func (in *intake) take(ctx context.Context, transport string, batch *canonical.B
 		in.metrics.accepted.WithLabelValues(transport).Add(float64(n))
 		in.metrics.bytes.WithLabelValues(transport).Add(float64(size))
 	}
+	in.metrics.ofSource(who.Name, batch)
 	in.foreign(transport, batch.Foreign)
 	return nil
 }
