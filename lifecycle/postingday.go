@@ -127,11 +127,10 @@ func (d *postingDay) tell(rules *Rules, key inventory.ScopedKey, evidence *Evide
 		}
 		if d.said[i].covers != nil {
 			// Of the receipts only what they owe together is said.
-			l.UpdatedAt = later2(l.UpdatedAt, d.said[i].received)
 			l.RecordIDs = append(l.RecordIDs, d.said[i].id)
 		}
 	}
-	l.UpdatedAt = later2(l.UpdatedAt, l.StartedAt)
+	l.UpdatedAt = l.StartedAt
 	begin := fmt.Sprintf("Store %s on %s", place, date)
 	day, err := time.Parse(time.DateOnly, date)
 	if err != nil {
@@ -157,8 +156,20 @@ func (d *postingDay) tell(rules *Rules, key inventory.ScopedKey, evidence *Evide
 		l.PostedAt, l.PostedBy = last.occurred, last.document
 	}
 	l.Steps = []inventory.StepState{state}
-	for _, list := range [][]comparison{b.short, b.over} {
-		l.Lines = append(l.Lines, states(list[:min(len(list), mostShown)])...)
+	if len(b.posted) > 0 || !now.Before(due) {
+		// Before, the row would be written anew for every receipt.
+		for _, list := range [][]comparison{b.short, b.over} {
+			l.Lines = append(l.Lines, states(list[:min(len(list), mostShown)])...)
+		}
+		from := due
+		for i := range d.said {
+			if d.said[i].covers != nil && d.said[i].received.Before(from) {
+				from = d.said[i].received
+			}
+			if !d.said[i].received.Before(from) {
+				l.UpdatedAt = later2(l.UpdatedAt, d.said[i].received)
+			}
+		}
 	}
 	fold.conclude(b, begin, known)
 	return l

@@ -15,6 +15,7 @@ func (a *App) admin(mux *http.ServeMux) {
 		return http.NewCrossOriginProtection().Handler(web.RequireToken(a.settings.AuthToken, h))
 	}
 	mux.Handle("POST /api/v1/verify", guard(a.serveVerify))
+	mux.Handle("POST /api/v1/preview", guard(a.servePreview))
 	mux.Handle("POST /api/v1/backup", guard(a.serveBackup))
 	if a.settings.Has(RoleCollector) {
 		mux.Handle("POST /api/v1/quarantine/reingest", guard(a.serveReingest))

@@ -256,7 +256,9 @@ func (s *schedule) ring(k slot, at time.Time, st *store, other bool) *sale {
 		number: n, slot: k, at: at, store: st, register: d.IntN(st.registers),
 		correlation: "c-" + hexOf(16, s.identity, "correlation", n),
 	}
-	free := func(register int) bool { return at.UnixMilli()-c.Rung[st.firstRegister+register] >= scanAndPay.Milliseconds() }
+	free := func(register int) bool {
+		return at.UnixMilli()-c.Rung[st.firstRegister+register] >= scanAndPay.Milliseconds()
+	}
 	for range st.registers {
 		if free(doc.register) {
 			break

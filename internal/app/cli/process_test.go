@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"os"
@@ -125,6 +126,27 @@ func TestProgramAsAProcess(t *testing.T) {
 	out, err := command(t.Context(), "report", "--data-dir", dir).Output()
 	if err != nil || !strings.Contains(string(out), "Sales are in the ERP within 5 minutes") {
 		t.Errorf("report of a running instance: %v\n%s", err, out)
+	}
+	// What other rules would change is asked of it too.
+	workflows := filepath.Join(t.TempDir(), "sale.yaml")
+	rule := func(deadline string) {
+		t.Helper()
+		text := "workflow: sale\nanchor: pos completed\nsteps:\n  - step: pos completed\n    title: Sold\n    missing: Not sold\n    required: true\n" +
+			"  - step: erp posted\n    title: Posted\n    missing: Not posted\n    after: [pos completed]\n    required: true\n    posts: true\n    deadline: " +
+			deadline + "\n    clock: continuous\n"
+		if err := os.WriteFile(workflows, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rule("1s")
+	out, err = command(t.Context(), "preview", "--data-dir", dir, workflows).CombinedOutput()
+	if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) || exit.ExitCode() != ExitNo || !strings.Contains(string(out), "would be judged otherwise") {
+		t.Errorf("preview of other rules: %v\n%s", err, out)
+	}
+	rule("soon")
+	out, err = command(t.Context(), "preview", "--data-dir", dir, workflows).CombinedOutput()
+	if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) || exit.ExitCode() != ExitError || !strings.Contains(string(out), "sale.yaml:14") {
+		t.Errorf("preview of a mistake: %v\n%s", err, out)
 	}
 	p.interrupt()
 
