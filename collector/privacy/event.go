@@ -1,7 +1,8 @@
 package privacy
 
 import (
-	"bytes"
+	"cmp"
+	"slices"
 	"strings"
 
 	"github.com/stocktrace/stocktrace/inventory"
@@ -63,11 +64,18 @@ func (r *Rules) Event(e *inventory.Event, media string, raw []byte) []byte {
 		}
 	}
 	raw = r.Fragment(media, raw)
-	for _, value := range out {
+	// The longest first: of one that begins another nothing must be left.
+	slices.SortFunc(out, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
+	var pairs []string
+	for _, value := range slices.Compact(out) {
 		// A short value would be found everywhere.
 		if len(value) >= 4 && !hashed.MatchString(value) {
-			raw = bytes.ReplaceAll(raw, []byte(value), []byte(r.secret.hash(value)))
+			pairs = append(pairs, value, r.secret.hash(value))
 		}
 	}
-	return raw
+	if len(pairs) == 0 {
+		return raw
+	}
+	// All in one pass, however many a document makes them.
+	return []byte(strings.NewReplacer(pairs...).Replace(string(raw)))
 }

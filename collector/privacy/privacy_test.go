@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
@@ -282,6 +284,31 @@ func TestNothingIsLeft(t *testing.T) {
 			t.Fatalf("%s became %s", raw, out)
 		}
 	})
+}
+
+// What it costs grows with the size of what comes, whatever its shape.
+func TestManyOfEverything(t *testing.T) {
+	r := rules(t, "")
+	begun := time.Now()
+	var tag strings.Builder
+	tag.WriteString("<T")
+	e := inventory.Event{Attributes: map[string]string{}}
+	for i := range 50_000 {
+		fmt.Fprintf(&tag, ` operator%d="%d"`, i, i)
+		e.Attributes[fmt.Sprintf("operator%d", i)] = fmt.Sprintf("person %d", i)
+	}
+	tag.WriteString("/>")
+	if out, ok := r.XML([]byte(tag.String())); !ok || strings.Contains(string(out), `="4711"`) {
+		t.Error("many attributes are not read")
+	}
+	raw := r.Event(&e, "application/json", []byte(`{"x":"`+strings.Repeat("person 4711 ", 50_000)+`"}`))
+	if strings.Contains(string(raw), "person") || !strings.HasPrefix(string(raw), `{"x":"`+r.secret.hash("person 4711")+" ") {
+		t.Error("many values are not taken out")
+	}
+	// Seconds here; quadratic it was hours.
+	if took := time.Since(begun); took > time.Minute {
+		t.Errorf("it took %v", took)
+	}
 }
 
 func FuzzFragment(f *testing.F) {

@@ -236,6 +236,10 @@ func (r *Rules) XML(raw []byte) (out []byte, ok bool) {
 
 func (r *Rules) attributes(tag []byte, at int64, t xml.StartElement, action Action) []edit {
 	var edits []edit
+	values := make(map[string]string, len(t.Attr))
+	for _, a := range t.Attr {
+		values[a.Name.Local] = a.Value
+	}
 	for _, m := range attribute.FindAllSubmatchIndex(tag, -1) {
 		name := string(tag[m[2]:m[3]])
 		_, local, found := strings.Cut(name, ":")
@@ -249,13 +253,7 @@ func (r *Rules) attributes(tag []byte, at int64, t xml.StartElement, action Acti
 		if inner == Keep || strings.HasPrefix(name, "xmlns") {
 			continue
 		}
-		value := ""
-		for _, a := range t.Attr {
-			if a.Name.Local == local {
-				value = a.Value
-			}
-		}
-		edits = append(edits, edit{at + int64(m[4]) + 1, at + int64(m[5]) - 1, escaped(r.value(inner, value))})
+		edits = append(edits, edit{at + int64(m[4]) + 1, at + int64(m[5]) - 1, escaped(r.value(inner, values[local]))})
 	}
 	return edits
 }
