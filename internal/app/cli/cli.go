@@ -110,7 +110,7 @@ Try it with nothing else installed:
 	root.AddCommand(
 		p.run(), p.simulate(),
 		p.trace(), p.findings(), p.report(), p.verify(), p.preview(),
-		p.workflow(), p.mapping(), p.token(), p.privacy(), p.check(), p.backup(), p.restore(), p.version(),
+		p.workflow(), p.mapping(), p.token(), p.privacy(), p.reingest(), p.check(), p.backup(), p.restore(), p.version(),
 	)
 	return root
 }

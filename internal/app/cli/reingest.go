@@ -1,0 +1,72 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stocktrace/stocktrace/internal/app"
+)
+
+func (p *Program) reingest() *cobra.Command {
+	var request struct {
+		ID        string `json:"id,omitempty"`
+		Source    string `json:"source,omitempty"`
+		Transport string `json:"transport,omitempty"`
+		Reason    string `json:"reason,omitempty"`
+	}
+	cmd := &cobra.Command{
+		Use:     "reingest [flags]",
+		GroupID: "keep",
+		Short:   "read the quarantine again, once what was wrong is mended",
+		Long: `Reads entries of the quarantine again and says how many landed, and why the others
+still cannot be read. An event read again is the same record: asking twice stores
+nothing twice. Without flags, all entries are read.
+
+Exits 0 where all of them landed, 1 where some did not, 2 where it could not tell.`,
+		Example: `
+  stocktrace reingest --source pos-fr
+  stocktrace reingest --reason malformed -o json`,
+		Args: exactly(0, "reingest takes flags only; `stocktrace reingest --help` lists them"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return p.ask(cmd, func(c *client, s *app.Settings, scr *screen) error {
+				text, err := json.Marshal(request)
+				if err != nil {
+					return err
+				}
+				body, err := c.do(cmd.Context(), "POST", "/api/v1/quarantine/reingest", nil, bytes.NewReader(text))
+				if err != nil {
+					return err
+				}
+				defer body.Close()
+				var r app.ReingestReport
+				if err := json.NewDecoder(body).Decode(&r); err != nil {
+					return fmt.Errorf("read the instance's answer: %w", err)
+				}
+				if s.Output == "json" {
+					if err := p.tokenJSON(r); err != nil {
+						return err
+					}
+				} else {
+					scr.printf("%d of %s landed: %s on disk.\n", r.Landed, plural(r.Entries, "entry", "entries"), plural(r.Events, "event is", "events are"))
+					for _, still := range r.Still {
+						scr.printf("  %s %s\n", still.ID, still.Detail)
+					}
+				}
+				if r.Landed < r.Entries {
+					return errNo
+				}
+				return nil
+			})
+		},
+	}
+	cmd.Flags().StringVar(&request.ID, "id", "", "this entry")
+	cmd.Flags().StringVar(&request.Source, "source", "", "entries of this source")
+	cmd.Flags().StringVar(&request.Transport, "transport", "", "entries that came this way: cloudevents, otlp_traces, otlp_logs, document")
+	cmd.Flags().StringVar(&request.Reason, "reason", "", "entries kept for this reason: malformed, unreadable, contradiction, oversized")
+	addSettings(cmd, app.GroupClient)
+	addClientSettings(cmd)
+	return cmd
+}
