@@ -310,8 +310,18 @@ func (a *assessment) countsFrom(step *inventory.Step) (time.Time, bool) {
 	}
 }
 
-// since is the event a step's deadline counts from, nil while it is not heard.
+// since is the event a step's deadline counts from, nil while it is not heard. For
+// the anchor itself that is the first that was heard of it: a posting that failed,
+// and has nothing before it, has to come right in time too.
 func (a *assessment) since(step *inventory.Step) *entry {
+	if step.StepRef == a.workflow.Anchor {
+		for _, e := range a.steps[a.workflow.IndexOf(step.StepRef)].heard {
+			if !e.isEcho() {
+				return e
+			}
+		}
+		return nil
+	}
 	if step.Since.IsZero() || step.Since == a.workflow.Anchor {
 		return a.anchor
 	}

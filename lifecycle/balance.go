@@ -29,9 +29,16 @@ func unitClass(uom string) string {
 	case "", "EA", "C62", "H87", "PCE", "PC", "NAR", "ST":
 		return "EA"
 	default:
+		if len(u) == 3 && u[0] == 'X' {
+			return u[1:] // UN/ECE Rec 20 writes the packages of Rec 21 with an X before them
+		}
 		return u
 	}
 }
+
+// dozens are the units that hold a fixed number of pieces, whatever they hold.
+// Source: UN/ECE Rec 20.
+var dozens = map[string]int64{"DZN": 12, "DZ": 12, "GRO": 144, "CEN": 100, "MIL": 1000, "PR": 2}
 
 // weighed reports whether a unit is measured rather than counted.
 func weighed(unit string) bool { return unit == "KGM" || unit == "LTR" || unit == "MTR" }
@@ -84,6 +91,19 @@ func postings(s *standing) []posting {
 		}
 	}
 	return all
+}
+
+// parts are what a step says of one thing, each content once: a delivery shipped
+// in two lots is two parts, and the same lot told twice is one.
+func parts(s *standing) []posting {
+	all := postings(s)
+	var once []posting
+	for _, p := range all {
+		if !slices.ContainsFunc(once, func(o posting) bool { return o.sign == p.sign && o.entry.business() == p.entry.business() }) {
+			once = append(once, p)
+		}
+	}
+	return once
 }
 
 // documentOf is the number a ledger gave a posting.
@@ -196,21 +216,25 @@ func (a *assessment) judgeBalance(b *inventory.Balance, names *itemNames, newest
 }
 
 // movements are the postings of several steps, and the last of the steps that
-// has any. The anchor counts once, however often it was said.
+// has any. The anchor counts once, however often it was said; what is no till's may
+// be said in parts, each of which counts once.
 func (a *assessment) movements(steps []inventory.StepRef) (all []posting, last int) {
 	last = a.workflow.IndexOf(steps[len(steps)-1])
 	for _, ref := range steps {
 		i := a.workflow.IndexOf(ref)
 		s := &a.steps[i]
 		var said []posting
-		if ref == a.workflow.Anchor {
+		switch {
+		case ref == a.workflow.Anchor && ref.System != "pos":
+			said = parts(s)
+		case ref == a.workflow.Anchor:
 			if a.anchor != nil {
 				said = append(said, posting{1, a.anchor})
 			}
 			if s.reversed != nil {
 				said = append(said, posting{-1, s.reversed})
 			}
-		} else {
+		default:
 			said = postings(s)
 		}
 		if len(said) > 0 {

@@ -62,6 +62,11 @@ func (r *Rules) measure(l *inventory.Line) (unit string, quantity inventory.Deci
 			return unitClass(p.Of), q
 		}
 	}
+	if n, ok := dozens[unit]; ok {
+		if q, ok := l.Quantity.Mul(inventory.DecimalOf(n)); ok {
+			return "EA", q
+		}
+	}
 	return unit, l.Quantity
 }
 

@@ -308,6 +308,9 @@ func sentence(l *inventory.Lifecycle, a *assessment, by byHand) string {
 		begin = anchor.Title + " " + clock(a.anchor.Event.Time)
 	}
 	says := func(f *inventory.Finding) string {
+		if strings.HasPrefix(f.Sentence, begin) {
+			return f.Sentence // it begins so itself
+		}
 		return begin + "; " + lowerFirst(strings.TrimSuffix(f.Sentence, ".")) + "."
 	}
 	for i := range l.Findings {
