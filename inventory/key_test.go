@@ -8,8 +8,12 @@ import (
 func TestReceiptScope(t *testing.T) {
 	want := ScopedKey{KeyReceipt, "123/4/778"}
 	for _, c := range []struct{ value, location, register string }{
-		{"0123-04-000778", "0123", "04"}, {"123-4-778", "", ""}, {"778", "0123", "04"}, {"000778", "123", "4"},
-		{"04-000778", "0123", ""}, {" 0123/04/000778 ", "P100", "9"},
+		{"0123-04-000778", "0123", "04"},
+		{"123-4-778", "", ""},
+		{"778", "0123", "04"},
+		{"000778", "123", "4"},
+		{"04-000778", "0123", ""},
+		{" 0123/04/000778 ", "P100", "9"},
 	} {
 		k, ok := (Key{KeyReceipt, c.value}).Scope(c.location, c.register)
 		if !ok || k != want {
@@ -29,8 +33,14 @@ func TestReceiptScope(t *testing.T) {
 // TestKeyOrder: the order of keys decides every home, and where they move.
 func TestKeyOrder(t *testing.T) {
 	ordered := []ScopedKey{
-		{KeyCorrelationID, "a"}, {KeyCorrelationID, "b"}, {KeyReceipt, "1/1/1"}, {KeyDelivery, "1"}, {KeyTransfer, "1"},
-		{KeyRMA, "1"}, {KeyCount, "1"}, {KeyRecord, "x"},
+		{KeyCorrelationID, "a"},
+		{KeyCorrelationID, "b"},
+		{KeyReceipt, "1/1/1"},
+		{KeyDelivery, "1"},
+		{KeyTransfer, "1"},
+		{KeyRMA, "1"},
+		{KeyCount, "1"},
+		{KeyRecord, "x"},
 	}
 	for i := range ordered {
 		for j := range ordered {

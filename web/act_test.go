@@ -15,11 +15,11 @@ import (
 )
 
 // post sends a request to act and returns status and answer.
-func (s *site) post(t testing.TB, path, body string, header ...string) (int, map[string]any) {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+path, strings.NewReader(body))
+func (s *site) post(tb testing.TB, path, body string, header ...string) (int, map[string]any) {
+	tb.Helper()
+	req, err := http.NewRequestWithContext(tb.Context(), http.MethodPost, s.URL+path, strings.NewReader(body))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/json")
 	for i := 0; i+1 < len(header); i += 2 {
@@ -27,26 +27,26 @@ func (s *site) post(t testing.TB, path, body string, header ...string) (int, map
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	defer res.Body.Close()
 	text, err := io.ReadAll(res.Body)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	var v map[string]any
 	if err := json.Unmarshal(text, &v); err != nil {
-		t.Fatalf("POST %s: %s: %v\n%s", path, res.Status, err, text)
+		tb.Fatalf("POST %s: %s: %v\n%s", path, res.Status, err, text)
 	}
 	return res.StatusCode, v
 }
 
 // finding returns the first finding of the sale with that receipt.
-func (s *site) finding(t testing.TB, receipt string) inventory.Finding {
-	t.Helper()
-	l, err := s.memory.Lifecycle(t.Context(), s.idOf(t, receipt))
+func (s *site) finding(tb testing.TB, receipt string) inventory.Finding {
+	tb.Helper()
+	l, err := s.memory.Lifecycle(tb.Context(), s.idOf(tb, receipt))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return l.Findings[0]
 }

@@ -24,11 +24,11 @@ import (
 )
 
 // ask sends a GET and returns the answer; redirects are not followed.
-func (s *site) ask(t testing.TB, path string, header ...string) (*http.Response, []byte) {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+path, nil)
+func (s *site) ask(tb testing.TB, path string, header ...string) (*http.Response, []byte) {
+	tb.Helper()
+	req, err := http.NewRequestWithContext(tb.Context(), http.MethodGet, s.URL+path, nil)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	for i := 0; i+1 < len(header) && header[i] != ""; i += 2 {
 		req.Header.Set(header[i], header[i+1])
@@ -36,12 +36,12 @@ func (s *site) ask(t testing.TB, path string, header ...string) (*http.Response,
 	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	res, err := client.Do(req)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return res, body
 }
@@ -52,12 +52,12 @@ type answer struct {
 	Next  *string          `json:"next"`
 }
 
-func (s *site) list(t testing.TB, path string) answer {
-	t.Helper()
-	res, body := s.ask(t, path)
+func (s *site) list(tb testing.TB, path string) answer {
+	tb.Helper()
+	res, body := s.ask(tb, path)
 	var a answer
 	if err := json.Unmarshal(body, &a); err != nil || res.StatusCode != http.StatusOK || a.Next == nil {
-		t.Fatalf("%s: %s: %v\n%.300s", path, res.Status, err, body)
+		tb.Fatalf("%s: %s: %v\n%.300s", path, res.Status, err, body)
 	}
 	return a
 }

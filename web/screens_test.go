@@ -26,12 +26,12 @@ var (
 
 // theBrowser is shared by the tests of this package: starting one takes longer
 // than most of them.
-func theBrowser(t testing.TB) *webtest.Browser {
-	t.Helper()
-	webtest.Chromium(t)
+func theBrowser(tb testing.TB) *webtest.Browser {
+	tb.Helper()
+	webtest.Chromium(tb)
 	browserOnce.Do(func() { browser, browserErr = webtest.Launch() })
 	if browserErr != nil {
-		t.Fatal(browserErr)
+		tb.Fatal(browserErr)
 	}
 	return browser
 }
@@ -61,8 +61,8 @@ type site struct {
 }
 
 // serve starts the pages over the sample, or over what o asks for.
-func serve(t testing.TB, change ...func(*web.Options)) *site {
-	t.Helper()
+func serve(tb testing.TB, change ...func(*web.Options)) *site {
+	tb.Helper()
 	s := &site{memory: webtest.Sample(), clock: &webtest.Fixed{Time: webtest.Now}, news: make(chan struct{}, 1)}
 	o := web.Options{
 		Reader: s.memory, Clock: s.clock, Version: "0.1.0", Throttle: 50 * time.Millisecond,
@@ -88,10 +88,10 @@ func serve(t testing.TB, change ...func(*web.Options)) *site {
 	}
 	var err error
 	if s.server, err = web.New(o); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	s.Server = httptest.NewServer(s.server)
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		s.server.Close()
 		s.Server.CloseClientConnections()
 		s.Server.Close()
@@ -100,18 +100,18 @@ func serve(t testing.TB, change ...func(*web.Options)) *site {
 }
 
 // idOf returns the id of the lifecycle with that receipt.
-func (s *site) idOf(t testing.TB, receipt string) string {
-	t.Helper()
+func (s *site) idOf(tb testing.TB, receipt string) string {
+	tb.Helper()
 	found, err := s.memory.Search(context.Background(), receipt, 2)
 	if err != nil || len(found) != 1 {
-		t.Fatalf("receipt %s: %d found, %v", receipt, len(found), err)
+		tb.Fatalf("receipt %s: %d found, %v", receipt, len(found), err)
 	}
 	return found[0].Lifecycle.ID
 }
 
 // pageList names every page worth looking at.
-func (s *site) pageList(t testing.TB) map[string]string {
-	trace := func(receipt string) string { return "/trace/" + url.PathEscape(s.idOf(t, receipt)) }
+func (s *site) pageList(tb testing.TB) map[string]string {
+	trace := func(receipt string) string { return "/trace/" + url.PathEscape(s.idOf(tb, receipt)) }
 	return map[string]string{
 		"tower":          "/",
 		"find":           "/find",

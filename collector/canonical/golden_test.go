@@ -127,7 +127,9 @@ func TestEveryFieldIsRead(t *testing.T) {
 	e.TimeAsSent = "a CloudEvent's"
 	var empty []string
 	zeroes("Event", reflect.ValueOf(e), &empty)
-	empty = slices.DeleteFunc(empty, func(path string) bool { return strings.HasPrefix(path, "Event.Watermark.") || strings.HasPrefix(path, "Event.Action.") })
+	empty = slices.DeleteFunc(empty, func(path string) bool {
+		return strings.HasPrefix(path, "Event.Watermark.") || strings.HasPrefix(path, "Event.Action.")
+	})
 	if len(empty) > 0 {
 		t.Errorf("not said by the golden case, or not read: %s", strings.Join(empty, ", "))
 	}

@@ -142,15 +142,19 @@ func (p *Problem) Error() string {
 func WallTime(wall time.Time, zone *time.Location, path string) (time.Time, []Note) {
 	asSent := wall.Format("2006-01-02T15:04:05")
 	if zone == nil {
-		return inZone(wall, time.UTC), []Note{{ZoneUnknown, path,
-			asSent + " has no offset and no zone is declared for its place: read as UTC. Declare the location's zone."}}
+		return inZone(wall, time.UTC), []Note{{
+			ZoneUnknown, path,
+			asSent + " has no offset and no zone is declared for its place: read as UTC. Declare the location's zone.",
+		}}
 	}
 	t := inZone(wall, zone)
 	notes := []Note{{ZoneAssumed, path, asSent + " has no offset: read in " + zone.String() + ", the declared zone."}}
 	switch other := t.Add(-time.Hour); {
 	case t.Format(time.DateTime) != wall.Format(time.DateTime):
-		notes = append(notes, Note{TimeNonexistent, path,
-			asSent + " does not exist in " + zone.String() + ": clocks went forward over it. Read as " + t.Format(time.RFC3339) + "."})
+		notes = append(notes, Note{
+			TimeNonexistent, path,
+			asSent + " does not exist in " + zone.String() + ": clocks went forward over it. Read as " + t.Format(time.RFC3339) + ".",
+		})
 	case other.Format(time.DateTime) == t.Format(time.DateTime):
 		// time.Date is free to choose; the earlier one is what a till shows first.
 		t = other
@@ -162,8 +166,10 @@ func WallTime(wall time.Time, zone *time.Location, path string) (time.Time, []No
 }
 
 func ambiguous(asSent string, zone *time.Location, path string) Note {
-	return Note{TimeAmbiguous, path,
-		asSent + " occurs twice in " + zone.String() + ", when clocks go back: read as the first. Order by the register's sequence."}
+	return Note{
+		TimeAmbiguous, path,
+		asSent + " occurs twice in " + zone.String() + ", when clocks go back: read as the first. Order by the register's sequence.",
+	}
 }
 
 func inZone(wall time.Time, zone *time.Location) time.Time {

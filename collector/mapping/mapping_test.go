@@ -29,26 +29,26 @@ func (f asFormat) Read(ctx context.Context, document io.Reader, source format.So
 	return f.set.Read(ctx, document, source, yield)
 }
 
-func mustParse(t testing.TB, text string, o Options) *Set {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "m.yaml")
+func mustParse(tb testing.TB, text string, o Options) *Set {
+	tb.Helper()
+	file := filepath.Join(tb.TempDir(), "m.yaml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	set, err := Load(file, o)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return set
 }
 
-func items(t testing.TB, set *Set, document string, source format.Source) ([]format.Item, error) {
-	t.Helper()
+func items(tb testing.TB, set *Set, document string, source format.Source) ([]format.Item, error) {
+	tb.Helper()
 	if source.Name == "" {
 		source.Name = "/wms/acme/1"
 	}
 	var all []format.Item
-	err := set.Read(t.Context(), strings.NewReader(document), source, func(i format.Item) error {
+	err := set.Read(tb.Context(), strings.NewReader(document), source, func(i format.Item) error {
 		all = append(all, i)
 		return nil
 	})

@@ -21,20 +21,20 @@ import (
 )
 
 // rules loads rules with a new secret.
-func rules(t testing.TB, text string) *Rules {
-	t.Helper()
-	dir := t.TempDir()
+func rules(tb testing.TB, text string) *Rules {
+	tb.Helper()
+	dir := tb.TempDir()
 	key := NewKey()
 	if err := Init(filepath.Join(dir, "privacy.secret"), key); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	file := filepath.Join(dir, "privacy.yaml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	r, err := Load(file, key)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return r
 }

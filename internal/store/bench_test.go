@@ -39,8 +39,11 @@ func flow(n int) ([]inventory.Record, lifecycle.Row) {
 		system, step string
 		after        time.Duration
 	}{
-		{"pos", "completed", 0}, {"middleware", "accepted", 2 * time.Second}, {"middleware", "mapped", 5 * time.Second},
-		{"oms", "availability_updated", 9 * time.Second}, {"erp", "posted", 100 * time.Second},
+		{"pos", "completed", 0},
+		{"middleware", "accepted", 2 * time.Second},
+		{"middleware", "mapped", 5 * time.Second},
+		{"oms", "availability_updated", 9 * time.Second},
+		{"erp", "posted", 100 * time.Second},
 	} {
 		e := inventory.Event{
 			ID: fmt.Sprintf("%s/%s/1", receipt, hop.step), Source: fmt.Sprintf("/%s/store/%04d", hop.system, store),

@@ -60,34 +60,34 @@ func sales(n int) []inventory.Record {
 	return records
 }
 
-func must(t testing.TB, err error) {
-	t.Helper()
+func must(tb testing.TB, err error) {
+	tb.Helper()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 
 // unmerged keeps the engine from merging versions behind the test's back. What
 // it returns merges them all.
-func unmerged(t testing.TB, s *store.Store) (merge func()) {
-	t.Helper()
+func unmerged(tb testing.TB, s *store.Store) (merge func()) {
+	tb.Helper()
 	tables := []string{"events", "echoes", "actions", "bindings", "lifecycles", "findings", "facts", "quarantine"}
 	for _, table := range tables {
-		must(t, s.Conn().Exec(t.Context(), "SYSTEM STOP MERGES "+table))
+		must(tb, s.Conn().Exec(tb.Context(), "SYSTEM STOP MERGES "+table))
 	}
 	return func() {
-		t.Helper()
+		tb.Helper()
 		for _, table := range tables {
-			must(t, s.Conn().Exec(t.Context(), "SYSTEM START MERGES "+table))
-			must(t, s.Conn().Exec(t.Context(), "OPTIMIZE TABLE "+table+" FINAL"))
+			must(tb, s.Conn().Exec(tb.Context(), "SYSTEM START MERGES "+table))
+			must(tb, s.Conn().Exec(tb.Context(), "OPTIMIZE TABLE "+table+" FINAL"))
 		}
 	}
 }
 
 // count answers a SELECT of one number.
-func count(t testing.TB, s *store.Store, sql string) (n uint64) {
-	t.Helper()
-	must(t, s.Conn().QueryRow(t.Context(), sql).Scan(&n))
+func count(tb testing.TB, s *store.Store, sql string) (n uint64) {
+	tb.Helper()
+	must(tb, s.Conn().QueryRow(tb.Context(), sql).Scan(&n))
 	return n
 }
 
@@ -350,7 +350,8 @@ func TestTimesAtTheEdge(t *testing.T) {
 		"1969-12-31 23:59:59.999999",
 	}
 	for i, at := range []time.Time{
-		{}, time.Unix(0, 0).UTC(), time.Date(1, 2, 3, 0, 0, 0, 0, time.UTC), time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC),
+		{},
+		time.Unix(0, 0).UTC(), time.Date(1, 2, 3, 0, 0, 0, 0, time.UTC), time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC),
 		time.UnixMicro(-1).UTC(),
 	} {
 		r := sale(i)
@@ -478,9 +479,9 @@ func TestKnownHashes(t *testing.T) {
 }
 
 // live returns the rows that count, by id.
-func live(t testing.TB, s *store.Store) (rows []lifecycle.Row) {
-	t.Helper()
-	must(t, s.EachLifecycle(t.Context(), func(r lifecycle.Row) error {
+func live(tb testing.TB, s *store.Store) (rows []lifecycle.Row) {
+	tb.Helper()
+	must(tb, s.EachLifecycle(tb.Context(), func(r lifecycle.Row) error {
 		rows = append(rows, r)
 		return nil
 	}))

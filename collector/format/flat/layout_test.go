@@ -62,8 +62,8 @@ func TestLayoutErrors(t *testing.T) {
 }
 
 // one reads a row of one number column with a layout's settings.
-func one(t testing.TB, settings, column, cell string) (string, string) {
-	t.Helper()
+func one(tb testing.TB, settings, column, cell string) (string, string) {
+	tb.Helper()
 	all, err := flat.ParseLayouts("one.yaml", []byte(`
 layout: one
 delimiter: ";"
@@ -74,17 +74,17 @@ records:
     columns:
       - `+column+"\n"))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	items, err := formattest.Collect(flat.Format{Layouts: all}, strings.NewReader(cell+"\n"), format.Source{Name: "/one"})
 	if err != nil || len(items) != 1 {
-		t.Fatalf("%d items, %v", len(items), err)
+		tb.Fatalf("%d items, %v", len(items), err)
 	}
 	if p := items[0].Problem; p != nil {
 		return "", p.Detail
 	}
 	if len(items[0].Event.Lines) == 0 {
-		t.Fatal("no line")
+		tb.Fatal("no line")
 	}
 	return items[0].Event.Lines[0].Quantity.String(), ""
 }

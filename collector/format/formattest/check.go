@@ -32,30 +32,30 @@ import (
 //   - the error of yield ends it and is returned as it is;
 //   - a reader that fails is never taken for the end of the document;
 //   - its own errors are a *format.Problem.
-func Check(t testing.TB, f format.Format, document []byte, source format.Source) {
-	t.Helper()
+func Check(tb testing.TB, f format.Format, document []byte, source format.Source) {
+	tb.Helper()
 	if source.Name == "" {
 		source.Name = "/check"
 	}
 	defer func() {
 		if r := recover(); r != nil {
-			t.Errorf("panics: %v", r)
+			tb.Errorf("panics: %v", r)
 			panic(r) // with its stack
 		}
 	}()
 	f.Detect(document[:min(len(document), 4<<10)], source)
 	items, err := Collect(f, bytes.NewReader(document), source)
 	if p := (*format.Problem)(nil); err != nil && (!errors.As(err, &p) || p.Detail == "") {
-		t.Errorf("its error is no *format.Problem with a detail: %v", err)
+		tb.Errorf("its error is no *format.Problem with a detail: %v", err)
 	}
 	want := string(Render(items, err)) // before anything below sorts in place
 	contents := map[string]inventory.Hash{}
 	for i := range items {
-		checkItem(t, document, &items[i])
+		checkItem(tb, document, &items[i])
 		if e := &items[i].Event; items[i].Problem == nil {
 			id, content := inventory.RecordID(e.Source, e.ID), e.ContentHash()
 			if before, ok := contents[id]; ok && before != content {
-				t.Errorf("%s: the id %q is that of another event", items[i].Path, id)
+				tb.Errorf("%s: the id %q is that of another event", items[i].Path, id)
 			}
 			contents[id] = content
 		}
@@ -66,42 +66,42 @@ func Check(t testing.TB, f format.Format, document []byte, source format.Source)
 		"with the end in the data": iotest.DataErrReader(bytes.NewReader(document)),
 	} {
 		if diff := cmp.Diff(want, string(Render(Collect(f, reader, source)))); diff != "" {
-			t.Errorf("read %s, it gives something else:\n%s", name, diff)
+			tb.Errorf("read %s, it gives something else:\n%s", name, diff)
 		}
 	}
-	checkEnds(t, f, document, source, len(items))
+	checkEnds(tb, f, document, source, len(items))
 }
 
-func checkItem(t testing.TB, document []byte, item *format.Item) {
-	t.Helper()
+func checkItem(tb testing.TB, document []byte, item *format.Item) {
+	tb.Helper()
 	if item.Path == "" {
-		t.Errorf("an item without path: %s", Render([]format.Item{*item}, nil))
+		tb.Errorf("an item without path: %s", Render([]format.Item{*item}, nil))
 	}
 	if !bytes.Contains(document, item.Raw) {
-		t.Errorf("%s: its fragment does not stand in the document so", item.Path)
+		tb.Errorf("%s: its fragment does not stand in the document so", item.Path)
 	}
 	if len(item.Raw) > 0 && item.RawType == "" {
-		t.Errorf("%s: a fragment without media type", item.Path)
+		tb.Errorf("%s: a fragment without media type", item.Path)
 	}
 	for _, n := range item.Notes {
 		if !slices.Contains(codes, n.Code) || n.Path == "" || !sentence(n.Detail) {
-			t.Errorf("%s: a note without known code, place or sentence: %+v", item.Path, n)
+			tb.Errorf("%s: a note without known code, place or sentence: %+v", item.Path, n)
 		}
 	}
 	if item.Problem != nil {
 		if !sentence(item.Problem.Detail) {
-			t.Errorf("%s: a problem without sentence: %q", item.Path, item.Problem.Detail)
+			tb.Errorf("%s: a problem without sentence: %q", item.Path, item.Problem.Detail)
 		}
 		return
 	}
 	event := item.Event
 	if event.Type == inventory.TypeWatermark && event.Watermark == nil {
-		t.Errorf("%s: a watermark that says nothing", item.Path)
+		tb.Errorf("%s: a watermark that says nothing", item.Path)
 		return
 	}
 	record, err := canonical.FromCloudEvent(indent(encode(event, false)), time.Time{})
 	if err != nil {
-		t.Errorf("%s: the contract does not accept it: %v\n%s", item.Path, err, CloudEvent(event))
+		tb.Errorf("%s: the contract does not accept it: %v\n%s", item.Path, err, CloudEvent(event))
 		return
 	}
 	event.Normalize()
@@ -110,13 +110,13 @@ func checkItem(t testing.TB, document []byte, item *format.Item) {
 	if diff := cmp.Diff(event, record.Event, cmp.AllowUnexported(inventory.Decimal{}), cmpopts.EquateEmpty(),
 		cmpopts.IgnoreFields(inventory.Event{}, "TimeAsSent", "Began", "ParentSpanID", "Attributes"),
 		cmpopts.IgnoreFields(inventory.Line{}, "Attributes")); diff != "" {
-		t.Errorf("%s: the contract reads it otherwise:\n%s", item.Path, diff)
+		tb.Errorf("%s: the contract reads it otherwise:\n%s", item.Path, diff)
 	}
 }
 
 // checkEnds tries every way in which reading can end early.
-func checkEnds(t testing.TB, f format.Format, document []byte, source format.Source, items int) {
-	t.Helper()
+func checkEnds(tb testing.TB, f format.Format, document []byte, source format.Source, items int) {
+	tb.Helper()
 	if items > 0 {
 		enough, calls := errors.New("enough"), 0
 		err := f.Read(context.Background(), bytes.NewReader(document), source, func(format.Item) error {
@@ -124,13 +124,13 @@ func checkEnds(t testing.TB, f format.Format, document []byte, source format.Sou
 			return enough
 		})
 		if !errors.Is(err, enough) || calls != 1 {
-			t.Errorf("the first error of yield must end it and be returned: %d calls, %v", calls, err)
+			tb.Errorf("the first error of yield must end it and be returned: %d calls, %v", calls, err)
 		}
 	}
 	lost := errors.New("connection lost")
 	half := io.MultiReader(bytes.NewReader(document[:len(document)/2]), iotest.ErrReader(lost))
 	if _, err := Collect(f, half, source); err == nil {
-		t.Error("a reader that fails in the middle is taken for the end of the document")
+		tb.Error("a reader that fails in the middle is taken for the end of the document")
 	}
 }
 

@@ -120,70 +120,70 @@ func Render(items []format.Item, err error) []byte {
 // Samples is the folder of published documents that lies beside the project, at
 // ../shared/samples of its root. They belong to others and are not part of the
 // project: without them the test is skipped.
-func Samples(t testing.TB) string {
-	t.Helper()
+func Samples(tb testing.TB) string {
+	tb.Helper()
 	dir, err := filepath.Abs(".")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	for {
 		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
 			break
 		}
 		if filepath.Dir(dir) == dir {
-			t.Fatal("no go.mod above the package")
+			tb.Fatal("no go.mod above the package")
 		}
 		dir = filepath.Dir(dir)
 	}
 	samples := filepath.Join(dir, "..", "shared", "samples")
 	if _, err := os.Stat(samples); err != nil {
-		t.Skip("no published samples beside the project: ../shared/samples")
+		tb.Skip("no published samples beside the project: ../shared/samples")
 	}
 	return samples
 }
 
 // Sample is one published document by its path below [Samples].
-func Sample(t testing.TB, path string) []byte {
-	t.Helper()
-	document, err := os.ReadFile(filepath.Join(Samples(t), filepath.FromSlash(path)))
+func Sample(tb testing.TB, path string) []byte {
+	tb.Helper()
+	document, err := os.ReadFile(filepath.Join(Samples(tb), filepath.FromSlash(path)))
 	if err != nil {
-		t.Skipf("no published sample: %v", err)
+		tb.Skipf("no published sample: %v", err)
 	}
 	return document
 }
 
-func cases(t testing.TB) []string {
-	t.Helper()
-	t.Helper()
+func cases(tb testing.TB) []string {
+	tb.Helper()
+	tb.Helper()
 	inputs, err := filepath.Glob("testdata/*/in.*")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	folders := make([]string, len(inputs))
 	for i, input := range inputs {
 		folders[i] = filepath.Dir(input)
 	}
 	if n := len(slices.Compact(slices.Clone(folders))); n != len(folders) {
-		t.Fatal("a golden case with several in.*: one document per folder")
+		tb.Fatal("a golden case with several in.*: one document per folder")
 	}
 	return folders
 }
 
-func load(t testing.TB, folder string) ([]byte, format.Source) {
-	t.Helper()
-	t.Helper()
+func load(tb testing.TB, folder string) ([]byte, format.Source) {
+	tb.Helper()
+	tb.Helper()
 	inputs, err := filepath.Glob(filepath.Join(folder, "in.*"))
 	if err != nil || len(inputs) != 1 {
-		t.Fatalf("%s: want one in.*, got %v %v", folder, inputs, err)
+		tb.Fatalf("%s: want one in.*, got %v %v", folder, inputs, err)
 	}
 	document, err := os.ReadFile(inputs[0])
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	for _, name := range []string{"source.yaml", "source.json"} {
 		text, err := os.ReadFile(filepath.Join(folder, name))
 		if err == nil {
-			return document, readSource(t, filepath.Join(folder, name), text)
+			return document, readSource(tb, filepath.Join(folder, name), text)
 		}
 	}
 	return document, format.Source{Name: "/" + filepath.Base(folder)}
@@ -197,14 +197,14 @@ type sender struct {
 	Header map[string]string
 }
 
-func readSource(t testing.TB, path string, text []byte) format.Source {
-	t.Helper()
-	t.Helper()
+func readSource(tb testing.TB, path string, text []byte) format.Source {
+	tb.Helper()
+	tb.Helper()
 	var s sender
 	dec := yaml.NewDecoder(bytes.NewReader(text))
 	dec.KnownFields(true)
 	if err := dec.Decode(&s); err != nil {
-		t.Fatalf("%s: %v", path, err)
+		tb.Fatalf("%s: %v", path, err)
 	}
 	zone := func(name string) *time.Location {
 		if name == "" {
@@ -212,7 +212,7 @@ func readSource(t testing.TB, path string, text []byte) format.Source {
 		}
 		z, err := time.LoadLocation(name)
 		if err != nil {
-			t.Fatalf("%s: %v", path, err)
+			tb.Fatalf("%s: %v", path, err)
 		}
 		return z
 	}

@@ -25,11 +25,11 @@ func FuzzRead(f *testing.F) {
 	})
 }
 
-func berlin(t testing.TB) *time.Location {
-	t.Helper()
+func berlin(tb testing.TB) *time.Location {
+	tb.Helper()
 	zone, err := time.LoadLocation("Europe/Berlin")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return zone
 }
@@ -84,19 +84,19 @@ func movementXML(item, status string) string {
 		`<E1MBGMCR SEGMENT="1"><E1BP2017_GM_ITEM_CREATE SEGMENT="1"><MATERIAL>4711</MATERIAL><PLANT>0123</PLANT><ENTRY_UOM>ST</ENTRY_UOM>` + item + `</E1BP2017_GM_ITEM_CREATE></E1MBGMCR></IDOC></MBGMCR03>`
 }
 
-func events(t testing.TB, f idoc.Format, document string, source format.Source) []inventory.Event {
-	t.Helper()
+func events(tb testing.TB, f idoc.Format, document string, source format.Source) []inventory.Event {
+	tb.Helper()
 	if source.Name == "" {
-		source = format.Source{Name: "/sap", Zone: berlin(t)}
+		source = format.Source{Name: "/sap", Zone: berlin(tb)}
 	}
 	items, err := formattest.Collect(f, strings.NewReader(document), source)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	var all []inventory.Event
 	for _, i := range items {
 		if i.Problem != nil {
-			t.Fatalf("%s: %s", i.Problem.Path, i.Problem.Detail)
+			tb.Fatalf("%s: %s", i.Problem.Path, i.Problem.Detail)
 		}
 		all = append(all, i.Event)
 	}

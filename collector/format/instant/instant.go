@@ -27,7 +27,7 @@ type Time struct {
 	time.Time
 	// HasOffset says that it was written with an offset; Zulu that this was Z.
 	HasOffset, Zulu bool
-	Notes          []format.Note
+	Notes           []format.Note
 }
 
 // Read reads a time at path. One without offset is read in zone, with a note.

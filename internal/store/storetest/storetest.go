@@ -855,9 +855,12 @@ func testReplacingByUInt128(t *testing.T, d *db) {
 		high, low uint64
 		what      string
 	}{
-		{1, 2, 0, "successor"}, {1, 1, math.MaxUint64, "paused owner"},
-		{2, math.MaxUint64, math.MaxUint64, "greatest"}, {2, math.MaxUint64 >> 1, 0, "less"},
-		{3, 7, 5, "later"}, {3, 7, 4, "earlier"},
+		{1, 2, 0, "successor"},
+		{1, 1, math.MaxUint64, "paused owner"},
+		{2, math.MaxUint64, math.MaxUint64, "greatest"},
+		{2, math.MaxUint64 >> 1, 0, "less"},
+		{3, 7, 5, "later"},
+		{3, 7, 4, "earlier"},
 	} {
 		b := d.batch(t, "INSERT INTO versions")
 		appendRow(t, b, r.k, version(r.high, r.low), r.what)
