@@ -156,6 +156,10 @@ func (s *Server) endpoints() []endpoint {
 			answer: s.apiMetrics, item: []any{stepMetricJSON{}, systemMetricJSON{}}, listed: true,
 		},
 		{
+			path: "/sources", name: "listSources", summary: "Every system ever heard: what it sent over the last hour where no window is given, how late, and which keys it carries.",
+			params: []parameter{since[0], since[1], window[2]}, answer: s.apiSources, item: sourceJSON{}, listed: true,
+		},
+		{
 			path: "/quarantine", name: "listQuarantine", summary: "What could not be read, with its raw bytes (base64), newest first.",
 			params: window, answer: s.apiQuarantine, item: quarantinedJSON{}, listed: true,
 		},

@@ -232,7 +232,7 @@ func TestCSV(t *testing.T) {
 	s.memory.Unlock()
 	for _, path := range []string{
 		"/api/v1/lifecycles", "/api/v1/findings", "/api/v1/findings/groups", "/api/v1/store-days", "/api/v1/objectives",
-		"/api/v1/incidents", "/api/v1/metrics", "/api/v1/metrics?by=system", "/api/v1/quarantine",
+		"/api/v1/incidents", "/api/v1/metrics", "/api/v1/metrics?by=system", "/api/v1/quarantine", "/api/v1/sources",
 	} {
 		limit := "?limit=1000"
 		if strings.Contains(path, "?") {

@@ -30,7 +30,7 @@ func TestPagesAreAccessible(t *testing.T) {
 	empty := serve(t, func(o *web.Options) { o.Reader, o.Objectives, o.Incidents = &webtest.Memory{}, nil, nil })
 	signIn := serve(t, func(o *web.Options) { o.Token = "secret" })
 	addresses := map[string]string{"login": signIn.URL + "/login"}
-	for _, path := range []string{"/", "/findings", "/stores", "/sales"} {
+	for _, path := range []string{"/", "/findings", "/stores", "/sales", "/sources"} {
 		addresses["empty "+path] = empty.URL + path
 	}
 	for name, path := range s.pageList(t) {

@@ -100,6 +100,7 @@ var shortcuts = []shortcut{
 	{[]string{"g", "f"}, "Findings"},
 	{[]string{"g", "d"}, "Store days"},
 	{[]string{"g", "s"}, "Sales"},
+	{[]string{"g", "h"}, "Sources: what we hear"},
 	{[]string{"↓", "↑"}, "Next and previous row, also j and k"},
 	{[]string{"Enter"}, "Open the row"},
 	{[]string{"r"}, "Show what is new"},

@@ -57,6 +57,12 @@ type Reader interface {
 	// Sources says of every system ever heard what was received from it in
 	// [since, until), when it was last heard and how far its evidence reaches.
 	Sources(ctx context.Context, since, until time.Time) ([]Source, error)
+	// SourceDetails says of every system ever heard what Sources says, and what its
+	// events of [since, until) are worth.
+	SourceDetails(ctx context.Context, since, until time.Time) ([]SourceDetail, error)
+	// QuarantineCounts counts what could not be read by reason and sender, the most
+	// first, at most limit.
+	QuarantineCounts(ctx context.Context, limit int) ([]QuarantineCount, error)
 	// Quarantine lists what could not be read, newest first.
 	Quarantine(ctx context.Context, page Page) ([]inventory.Quarantined, error)
 	// Actions lists what people did, newest first.
@@ -281,6 +287,41 @@ type Source struct {
 	// none.
 	CompleteThrough time.Time
 	Feeds           int
+}
+
+// TrendSlots is into how many equal parts a source's trend cuts the window.
+const TrendSlots = 24
+
+// Limits a source's events are held against; the same the collector counts by.
+const (
+	// LateAfter is the delay, from an event's own time to its arrival, past which
+	// it is late: the time a posting has.
+	LateAfter = 5 * time.Minute
+	// AheadAfter is how far an event's own time may be ahead of its arrival.
+	AheadAfter = 5 * time.Second
+)
+
+// SourceDetail is a source, and what its events are worth. Events are counted
+// without watermarks; a record delivered again unchanged is one.
+type SourceDetail struct {
+	Source
+	Late  int // after LateAfter
+	Ahead int // by more than AheadAfter
+	// Skew is the most that an event's own time was ahead of its arrival.
+	Skew time.Duration
+	// Suppressed counts events that say they are a duplicate.
+	Suppressed int
+	// Keys counts events by the names of the keys they carry.
+	Keys map[string]int
+	// Trend is how many events came in each part of the window, oldest first.
+	Trend [TrendSlots]int
+}
+
+// QuarantineCount is how much of a sender could not be read for a reason.
+type QuarantineCount struct {
+	Reason, Source  string
+	Count           int
+	FirstAt, LastAt time.Time
 }
 
 // Match is a lifecycle found by a key.

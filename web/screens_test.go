@@ -128,6 +128,7 @@ func (s *site) pageList(tb testing.TB) map[string]string {
 		"findings-group": "/findings?group=g-mapping-4006381333931",
 		"stores":         "/stores",
 		"sales":          "/sales",
+		"sources":        "/sources",
 		"sales-wrong":    "/sales?verdict=conflicted,stalled,failed,overdue",
 		"record":         "/records/" + url.PathEscape(s.memory.RecordList[0].ID),
 		"lost":           "/no/such/page",

@@ -127,6 +127,7 @@ func New(o Options) (*Server, error) {
 	inner.HandleFunc("GET /findings", s.page(s.findings))
 	inner.HandleFunc("GET /stores", s.page(s.stores))
 	inner.HandleFunc("GET /sales", s.page(s.sales))
+	inner.HandleFunc("GET /sources", s.page(s.sources))
 	inner.HandleFunc("GET /records/{id...}", s.page(s.record))
 	inner.HandleFunc("GET /live", s.live)
 	inner.HandleFunc("POST /act", s.press(s.act))

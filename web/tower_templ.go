@@ -138,7 +138,7 @@ func towerPage(v *view, d *towerData) templ.Component {
 						return templ_7745c5c3_Err
 					}
 				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 8, "</section><section class=\"card\" aria-labelledby=\"sources\"><div class=\"card-head\"><h2 id=\"sources\">What we hear</h2><p class=\"dim\">Last hour, by system.</p></div>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 8, "</section><section class=\"card\" aria-labelledby=\"sources\"><div class=\"card-head\"><h2 id=\"sources\">What we hear</h2><a class=\"go\" href=\"/sources\">All sources</a></div>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

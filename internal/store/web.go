@@ -28,6 +28,8 @@ var (
 	webHopsQuery              = queries.Get("web_hops")
 	webStuckQuery             = queries.Get("web_stuck")
 	webSourcesQuery           = queries.Get("web_sources")
+	webSourceDetailsQuery     = queries.Get("web_source_details")
+	webQuarantineQuery        = queries.Get("web_quarantine")
 	webHeardQuery             = queries.Get("web_heard")
 	webReachQuery             = queries.Get("web_reach")
 	webRawQuery               = queries.Get("web_raw")

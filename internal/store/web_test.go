@@ -355,3 +355,58 @@ func TestHopsAndSources(t *testing.T) {
 		}
 	}
 }
+
+// TestSourceDetails: the tables say of every source's events what the plain
+// memory counts from the records.
+func TestSourceDetails(t *testing.T) {
+	s := storetest.Open(t)
+	m := webtest.Sample()
+	// One came late, one from a clock that is ahead, one says it is a duplicate,
+	// and one carries no key.
+	strange := func(i int, change func(*inventory.Record)) {
+		r := &m.RecordList[i]
+		r.ReceivedAt = webtest.Now.Add(-time.Duration(i+1) * time.Minute)
+		r.Event.Time = r.ReceivedAt
+		change(r)
+	}
+	strange(0, func(r *inventory.Record) { r.Event.Time = r.ReceivedAt.Add(-6 * time.Minute) })
+	strange(1, func(r *inventory.Record) { r.Event.Time = r.ReceivedAt.Add(7 * time.Second) })
+	strange(2, func(r *inventory.Record) { r.Event.Outcome = inventory.Suppressed })
+	strange(3, func(r *inventory.Record) { r.Event.Keys, r.Event.CorrelationID, r.Event.TraceID = nil, "", "" })
+	again := m.Quarantined[0]
+	again.ID, again.ReceivedAt = "q-0", again.ReceivedAt.Add(-time.Minute)
+	other := again
+	other.ID, other.Reason = "q-2", "unreadable"
+	m.Quarantined = append(m.Quarantined, again, other)
+	writeSample(t, s, m)
+	ctx := t.Context()
+	for _, since := range []time.Duration{time.Hour, 24 * time.Hour} {
+		want, err := m.SourceDetails(ctx, webtest.Now.Add(-since), webtest.Now)
+		must(t, err)
+		got, err := s.Pages().SourceDetails(ctx, webtest.Now.Add(-since), webtest.Now)
+		must(t, err)
+		for i := range want {
+			n := want[i].Events
+			want[i].Source = web.Source{System: want[i].System, Events: n}
+		}
+		late, ahead, suppressed := 0, 0, 0
+		for i := range got {
+			n := got[i].Events
+			got[i].Source = web.Source{System: got[i].System, Events: n}
+			late, ahead, suppressed = late+got[i].Late, ahead+got[i].Ahead, suppressed+got[i].Suppressed
+		}
+		if d := gocmp.Diff(want, got, cmpopts.EquateEmpty()); d != "" {
+			t.Errorf("over %v (-memory +tables)\n%s", since, d)
+		}
+		if late < 1 || ahead < 1 || suppressed < 1 {
+			t.Errorf("over %v: %d late, %d ahead, %d suppressed; each was sent", since, late, ahead, suppressed)
+		}
+	}
+	want, err := m.QuarantineCounts(ctx, 10)
+	must(t, err)
+	got, err := s.Pages().QuarantineCounts(ctx, 10)
+	must(t, err)
+	if d := gocmp.Diff(want, got); d != "" || len(got) != 2 || got[0].Count != 2 {
+		t.Errorf("quarantine (-memory +tables)\n%s", d)
+	}
+}

@@ -28,7 +28,7 @@
   }
 
   function findBox() { return $('.find input[type=search]') || $('[data-find]'); }
-  const pages = { t: '/', f: '/findings', d: '/stores', s: '/sales' };
+  const pages = { t: '/', f: '/findings', d: '/stores', s: '/sales', h: '/sources' };
   let gone = 0; // when g was pressed
 
   document.addEventListener('keydown', (e) => {

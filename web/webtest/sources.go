@@ -1,0 +1,94 @@
+package webtest
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/stocktrace/stocktrace/inventory"
+	"github.com/stocktrace/stocktrace/web"
+)
+
+// SourceDetails implements [web.Reader]: the sources as they are listed, what
+// their events are worth counted from the records.
+func (m *Memory) SourceDetails(_ context.Context, since, until time.Time) ([]web.SourceDetail, error) {
+	done, err := m.open()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	list := make([]web.SourceDetail, len(m.SourceList))
+	for i, src := range m.SourceList {
+		d := &list[i]
+		d.Source, d.Events = src, 0
+		for _, r := range m.RecordList {
+			if r.Event.System == src.System && r.Event.Watermark == nil && r.Event.Action == nil &&
+				!r.ReceivedAt.Before(since) && r.ReceivedAt.Before(until) {
+				weigh(d, &r, since, until)
+			}
+		}
+	}
+	return list, nil
+}
+
+func weigh(d *web.SourceDetail, r *inventory.Record, since, until time.Time) {
+	d.Events++
+	delay := r.ReceivedAt.Sub(r.Event.Time)
+	if delay > web.LateAfter {
+		d.Late++
+	}
+	if delay < -web.AheadAfter {
+		d.Ahead++
+	}
+	d.Skew = max(d.Skew, -delay)
+	if r.Event.Outcome == inventory.Suppressed {
+		d.Suppressed++
+	}
+	names := set{}
+	for _, k := range r.Event.Keys {
+		names.add(k.Name)
+	}
+	if r.Event.CorrelationID != "" {
+		names.add(inventory.KeyCorrelationID)
+	}
+	if r.Event.TraceID != "" {
+		names.add(inventory.KeyTraceID)
+	}
+	if d.Keys == nil {
+		d.Keys = map[string]int{}
+	}
+	for name := range names {
+		d.Keys[name]++
+	}
+	d.Trend[int(r.ReceivedAt.Sub(since)*web.TrendSlots/until.Sub(since))]++
+}
+
+// QuarantineCounts implements [web.Reader].
+func (m *Memory) QuarantineCounts(_ context.Context, limit int) ([]web.QuarantineCount, error) {
+	done, err := m.open()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	var list []web.QuarantineCount
+	for _, q := range m.Quarantined {
+		i := slices.IndexFunc(list, func(c web.QuarantineCount) bool { return c.Reason == q.Reason && c.Source == q.Source })
+		if i < 0 {
+			i = len(list)
+			list = append(list, web.QuarantineCount{Reason: q.Reason, Source: q.Source, FirstAt: q.ReceivedAt, LastAt: q.ReceivedAt})
+		}
+		c := &list[i]
+		c.Count++
+		if q.ReceivedAt.Before(c.FirstAt) {
+			c.FirstAt = q.ReceivedAt
+		}
+		if q.ReceivedAt.After(c.LastAt) {
+			c.LastAt = q.ReceivedAt
+		}
+	}
+	slices.SortFunc(list, func(a, b web.QuarantineCount) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Source, b.Source))
+	})
+	return list[:min(limit, len(list))], nil
+}
