@@ -1,5 +1,6 @@
 -- How lifecycles that began in the window went through each step: how many
--- succeeded, how many are owed it and not due yet, how long it took.
+-- succeeded, how many are owed it and not due yet, how long it took. Of one workflow,
+-- or of all where none is given.
 SELECT
     name,
     countIf(outcome IN ('ok', 'replayed')),
@@ -13,6 +14,7 @@ FROM
     SELECT started_at, steps.name AS names, steps.outcome AS outcomes, steps.lag_ms AS lags, steps.limit_ms AS limits
     FROM lifecycles FINAL
     WHERE deleted = 0
+        AND ({workflow:String} = '' OR workflow = {workflow:String})
         AND started_at >= {since:DateTime64(6, 'UTC')} AND started_at < {until:DateTime64(6, 'UTC')}
 )
 ARRAY JOIN names AS name, outcomes AS outcome, lags AS lag_ms, limits AS limit_ms

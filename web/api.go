@@ -761,7 +761,7 @@ func (s *Server) apiMetrics(r *http.Request) (any, error) {
 	}
 	switch by := values.Get("by"); by {
 	case "", "step":
-		hops, err := s.Reader.Hops(r.Context(), from, until)
+		hops, err := s.Reader.Hops(r.Context(), "", from, until)
 		if err != nil {
 			return nil, err
 		}

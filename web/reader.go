@@ -53,7 +53,7 @@ type Reader interface {
 
 	// Hops says of every step how the lifecycles started in [since, until) went
 	// through it.
-	Hops(ctx context.Context, since, until time.Time) ([]Hop, error)
+	Hops(ctx context.Context, workflow string, since, until time.Time) ([]Hop, error)
 	// Sources says of every system ever heard what was received from it in
 	// [since, until), when it was last heard and how far its evidence reaches.
 	Sources(ctx context.Context, since, until time.Time) ([]Source, error)

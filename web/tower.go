@@ -51,7 +51,12 @@ func (s *Server) askTower(ctx context.Context) (*towerData, error) {
 	var hopErr error
 	var all sync.WaitGroup
 	all.Go(func() { d.Promises, d.PromisesErr = s.promises(ctx) })
-	all.Go(func() { hops, hopErr = s.Reader.Hops(ctx, now.Add(-flowWindow), now) })
+	w := shownWorkflow(s.Workflows)
+	all.Go(func() {
+		if w != nil {
+			hops, hopErr = s.Reader.Hops(ctx, w.Name, now.Add(-flowWindow), now)
+		}
+	})
 	all.Go(func() { d.Sources, d.FlowErr = s.Reader.Sources(ctx, now.Add(-flowWindow), now) })
 	all.Go(func() { d.Incidents, d.IncidentsErr = s.incidents(ctx, now.Add(-24*time.Hour), 5) })
 	all.Go(func() {
@@ -66,7 +71,7 @@ func (s *Server) askTower(ctx context.Context) (*towerData, error) {
 			s.Log.ErrorContext(ctx, "part of the tower failed", "error", err)
 		}
 	}
-	d.Flow = layFlow(s.Workflows, hops, d.Sources)
+	d.Flow = layFlow(w, hops, d.Sources)
 	return d, nil
 }
 
@@ -138,13 +143,26 @@ type flowStep struct {
 	Title string
 }
 
-// layFlow lays out the steps of the first declared workflow. Systems nobody
-// declared, but which send, are listed with the sources.
-func layFlow(workflows []*inventory.Workflow, hops []Hop, sources []Source) flow {
+// shownWorkflow is the one whose way the tower draws: the sale, which most of what
+// happens is, else the first declared; nil where none is.
+func shownWorkflow(workflows []*inventory.Workflow) *inventory.Workflow {
+	for _, w := range workflows {
+		if w.Name == "sale" {
+			return w
+		}
+	}
 	if len(workflows) == 0 {
+		return nil
+	}
+	return workflows[0]
+}
+
+// layFlow lays out the steps of a workflow. Systems nobody declared, but which
+// send, are listed with the sources.
+func layFlow(w *inventory.Workflow, hops []Hop, sources []Source) flow {
+	if w == nil {
 		return flow{}
 	}
-	w := workflows[0]
 	bySystem := map[string]*Source{}
 	for i := range sources {
 		bySystem[sources[i].System] = &sources[i]

@@ -426,7 +426,7 @@ func (p Pages) StoreDays(ctx context.Context, q web.StoreDayQuery) ([]web.StoreD
 }
 
 // Hops implements web.Reader.
-func (p Pages) Hops(ctx context.Context, since, until time.Time) ([]web.Hop, error) {
+func (p Pages) Hops(ctx context.Context, workflow string, since, until time.Time) ([]web.Hop, error) {
 	hops := map[string]*web.Hop{}
 	hop := func(step string) *web.Hop {
 		if hops[step] == nil {
@@ -435,7 +435,7 @@ func (p Pages) Hops(ctx context.Context, since, until time.Time) ([]web.Hop, err
 		}
 		return hops[step]
 	}
-	err := p.store.Each(ctx, webHopsQuery, Params{"since": since, "until": until}, func(scan func(...any) error) error {
+	err := p.store.Each(ctx, webHopsQuery, Params{"workflow": workflow, "since": since, "until": until}, func(scan func(...any) error) error {
 		var step string
 		var passed, waiting uint64
 		var p50, p99 float64
@@ -451,7 +451,7 @@ func (p Pages) Hops(ctx context.Context, since, until time.Time) ([]web.Hop, err
 	if err != nil {
 		return nil, asked(err)
 	}
-	err = p.store.Each(ctx, webStuckQuery, nil, func(scan func(...any) error) error {
+	err = p.store.Each(ctx, webStuckQuery, Params{"workflow": workflow}, func(scan func(...any) error) error {
 		var step string
 		var stuck uint64
 		if err := scan(&step, &stuck); err != nil {

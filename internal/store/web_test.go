@@ -322,7 +322,7 @@ func TestHopsAndSources(t *testing.T) {
 		v.stuck = len(ids)
 		want[step] = v
 	}
-	hops, err := pages.Hops(ctx, since, webtest.Now)
+	hops, err := pages.Hops(ctx, "", since, webtest.Now)
 	must(t, err)
 	got := map[string]tally{}
 	for _, h := range hops {

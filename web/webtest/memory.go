@@ -527,7 +527,7 @@ func (m *Memory) StoreDays(_ context.Context, q web.StoreDayQuery) ([]web.StoreD
 }
 
 // Hops implements [web.Reader].
-func (m *Memory) Hops(context.Context, time.Time, time.Time) ([]web.Hop, error) {
+func (m *Memory) Hops(context.Context, string, time.Time, time.Time) ([]web.Hop, error) {
 	done, err := m.open()
 	if err != nil {
 		return nil, err
