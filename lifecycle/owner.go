@@ -735,10 +735,19 @@ func fingerprint(l *inventory.Lifecycle) string {
 	// What others say of it is in none of its records.
 	for i := range l.Steps {
 		b.WriteString(l.Steps[i].Note)
+		b.WriteString(strconv.FormatBool(l.Steps[i].Expected))
 		b.WriteString(strconv.FormatInt(l.Steps[i].OccurredAt.UnixMicro(), 36))
 	}
 	for i := range l.Findings {
 		b.WriteString(findingFingerprint(&l.Findings[i]))
+	}
+	if inventory.Book(l.Canonical.Name) {
+		// What a book shows follows from records that are not listed as its own.
+		b.WriteString(strconv.FormatInt(l.StartedAt.UnixMicro(), 36) + l.Register)
+		for i := range l.Lines {
+			x := &l.Lines[i]
+			b.WriteString(x.Item + "\x00" + x.Status + "\x00" + x.UOM + "\x00" + x.Owed.String() + "\x00" + x.Posted.String() + "\x00")
+		}
 	}
 	sum := sha256.Sum256([]byte(b.String()))
 	return string(sum[:16])

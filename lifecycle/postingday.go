@@ -146,7 +146,9 @@ func (d *postingDay) tell(rules *Rules, key inventory.ScopedKey, evidence *Evide
 	}
 	b := fold.run()
 	state := inventory.StepState{
-		StepRef: inventory.StepRef{System: "erp", Step: "posted"}, Title: "Posted in ERP", Required: true, Expected: b.owes, ExpectedBy: due,
+		StepRef: inventory.StepRef{System: "erp", Step: "posted"}, Title: "Posted in ERP", Required: true, ExpectedBy: due,
+		// Until it is judged, more receipts may come.
+		Expected: b.owes || len(b.posted) == 0 && now.Before(due),
 		EventIDs: l.RecordIDs,
 	}
 	if len(b.posted) > 0 {
