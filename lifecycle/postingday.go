@@ -413,11 +413,11 @@ func (d *postingDay) balance(rules *Rules, said []dayWord) dayBalance {
 		}
 		if w.covers.Parts > 0 {
 			series := w.covers.Slice
-			parts[series]++
+			parts[series] += w.sign // a part taken back is here no more
 			of[series] = w.covers.Parts
 		}
 		for _, m := range w.covers.Members {
-			if k, ok := (inventory.Key{Name: inventory.KeyReceipt, Value: m}).Scope(w.place, ""); ok && w.covers.MemberKey == inventory.KeyReceipt {
+			if k, ok := (inventory.Key{Name: inventory.KeyReceipt, Value: m}).Scope(cmp.Or(w.covers.Location, w.place), ""); ok && w.covers.MemberKey == inventory.KeyReceipt {
 				members[k.String()] = true
 			}
 		}

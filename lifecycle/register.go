@@ -45,6 +45,7 @@ type mark struct {
 	sequence, most int // -1 where the record carries no number; 0 where no highest one is known
 	basket         uint64
 	restart        bool // the till was replaced
+	unread         bool // the record carries a number that is none
 	totals         *inventory.Totals
 	attempt        int
 }
@@ -62,6 +63,7 @@ func newMark(r *inventory.Record) mark {
 	if n, err := strconv.Atoi(inventory.Unpad(strings.TrimSpace(e.Transaction.Sequence))); err == nil && n >= 0 {
 		m.sequence = n
 	}
+	m.unread = m.sequence < 0 && strings.TrimSpace(e.Transaction.Sequence) != ""
 	if n, err := strconv.Atoi(e.Transaction.SequenceMax); err == nil && n > 0 {
 		m.most = n
 	}
@@ -111,6 +113,7 @@ type till struct {
 	gaps     []*gap
 	closing  *mark
 	restarts int
+	numbered bool // some record carries a number, and no number is beyond reading
 }
 
 // gap is a run of numbers that was passed over.
@@ -142,6 +145,7 @@ func (d *registerDay) tell(rules *Rules, key inventory.ScopedKey, _ *Evidence, n
 	l := newBookLifecycle(rules, key, heard[0].location, registerRules, now)
 	l.Register, l.BusinessDate = heard[0].register, t.date
 	newest := time.Time{}
+	t.read(heard)
 	for i := range heard {
 		m := &heard[i]
 		t.take(m)
@@ -185,6 +189,12 @@ func (d *registerDay) tell(rules *Rules, key inventory.ScopedKey, _ *Evidence, n
 	switch {
 	case wrong != "":
 		l.Sentence = wrong
+	case t.closing != nil && !t.numbered:
+		l.Verdict = inventory.Complete
+		l.Sentence = begin + "; closed, and its receipts carry no numbers that can be counted."
+	case t.closing != nil && t.restarts > 0:
+		l.Verdict = inventory.Complete
+		l.Sentence = begin + "; closed after the till was replaced, so its count proves nothing."
 	case t.closing != nil:
 		l.Verdict = inventory.Complete
 		l.Sentence = fmt.Sprintf("%s; closed with %d receipts, all of them here.", begin, len(t.heard))
@@ -204,6 +214,17 @@ func (d *registerDay) tell(rules *Rules, key inventory.ScopedKey, _ *Evidence, n
 		l.State, l.NextAt = inventory.StateClosed, time.Time{}
 	}
 	return l
+}
+
+// read looks ahead at whether its numbers can be counted.
+func (t *till) read(heard []mark) {
+	unread := false
+	for i := range heard {
+		m := &heard[i]
+		t.numbered = t.numbered || m.sequence >= 0
+		unread = unread || m.unread
+	}
+	t.numbered = t.numbered && !unread
 }
 
 // take takes in one arrival.
@@ -307,8 +328,8 @@ func (t *till) missing(g *gap, due func(time.Time) bool) (inventory.Finding, boo
 // follows the last receipts before close, so only this proves them (domain rule
 // 9); what lies between receipts is a gap, and told as that.
 func (t *till) counted(due func(time.Time) bool) (inventory.Finding, bool) {
-	if t.closing == nil || t.restarts > 0 {
-		return inventory.Finding{}, false
+	if t.closing == nil || t.restarts > 0 || !t.numbered {
+		return inventory.Finding{}, false // without numbers it is not known how many reached us
 	}
 	totals := t.closing.totals
 	opened := t.closing.received.Add(trickle)
