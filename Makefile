@@ -6,9 +6,11 @@ export CGO_ENABLED ?= 0
 VERSION     := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 SUITE       := go run ./internal/testenv/suite
 ARGS        ?=
+FUZZTIME    ?= 10m
+FUZZ        ?= .
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-race test-e2e test-long bench bench-long generate fmt lint chromium clean FORCE
+.PHONY: help build run test test-race test-e2e test-long fuzz bench bench-long generate fmt lint chromium clean FORCE
 
 help: ## this list
 	@echo "make TARGET"
@@ -36,6 +38,20 @@ test-e2e: parts chromium ## only what runs the whole program
 
 test-long: parts chromium ## everything, with 200 rounds of kill -9 and the long properties
 	@STOCKTRACE_TEST_LONG=1 $(SUITE) -timeout 6h
+
+# What is found is written to testdata/fuzz beside the target, and is an ordinary
+# test from then on. One that fails does not keep the others from running.
+fuzz: ## every fuzz target in turn, FUZZTIME (10m) each; FUZZ=FOLDER takes those below it
+	@git grep -l '^func Fuzz' -- '$(FUZZ)' | grep '_test\.go$$' | { failed=0; found=0; \
+		while read -r file; do \
+			for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$$file"); do \
+				found=1; \
+				go test "./$$(dirname "$$file")" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x </dev/null \
+					|| { echo "$$file: $$target failed"; failed=1; }; \
+			done; \
+		done; \
+		[ $$found = 1 ] || { echo "There is no fuzz target below $(FUZZ)"; exit 1; }; \
+		exit $$failed; }
 
 bench: parts ## measure against the peer; ARGS=-update writes docs/BENCHMARKS.md
 	@cd bench && go run . $(ARGS)
