@@ -23,7 +23,7 @@ FROM
             if(trace_id != '', ['trace_id'], []))) AS names,
         arrayMap(n -> toUInt64(1), names) AS ones,
         toUInt32(intDiv(dateDiff('microsecond', {since:DateTime64(6, 'UTC')}, received_at) * 24,
-            dateDiff('microsecond', {since:DateTime64(6, 'UTC')}, {until:DateTime64(6, 'UTC')}))) AS slot
+            greatest(1, dateDiff('microsecond', {since:DateTime64(6, 'UTC')}, {until:DateTime64(6, 'UTC')})))) AS slot
     FROM events FINAL
     WHERE received_at >= {since:DateTime64(6, 'UTC')} AND received_at < {until:DateTime64(6, 'UTC')}
         AND type NOT IN ('inventory.person.action', 'inventory.feed.watermark')

@@ -11,6 +11,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -202,6 +203,9 @@ func follow(r io.Reader, w io.Writer) (tally, error) {
 			output[key] = append(output[key], e.Output)
 		case "pass", "fail", "skip":
 			if e.Test == "" {
+				if e.Action == "fail" {
+					unfinished(w, output, e.Package)
+				}
 				closing(w, e.Action, output[key])
 				t.bad = t.bad || e.Action == "fail"
 				delete(output, key)
@@ -227,6 +231,28 @@ func follow(r io.Reader, w io.Writer) (tally, error) {
 				t.failed++
 			}
 		}
+	}
+}
+
+// unfinished writes the end of what the tests printed that were running when
+// their package ended: one of them took too long, or brought the process down.
+// The traces of all goroutines are at the end of such an output, and are long.
+func unfinished(w io.Writer, output map[string][]string, pkg string) {
+	const most = 200
+	for _, key := range slices.Sorted(maps.Keys(output)) {
+		name, test, _ := strings.Cut(key, "\x00")
+		if name != pkg || test == "" {
+			continue
+		}
+		lines := output[key]
+		fmt.Fprintf(w, "--- UNFINISHED: %s\n", test)
+		if len(lines) > 2*most {
+			lines = slices.Concat(lines[:most], []string{fmt.Sprintf("... %d lines ...\n", len(lines)-2*most)}, lines[len(lines)-most:])
+		}
+		for _, line := range lines {
+			fmt.Fprint(w, line)
+		}
+		delete(output, key)
 	}
 }
 

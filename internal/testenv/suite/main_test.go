@@ -46,3 +46,27 @@ func TestFollowCutOff(t *testing.T) {
 		t.Error("output that ends in the middle is no error")
 	}
 }
+
+// Of a test that took too long go test says nothing but what it printed.
+func TestFollowUnfinished(t *testing.T) {
+	events := `
+{"Action":"run","Package":"p","Test":"TestA"}
+{"Action":"output","Package":"p","Test":"TestA","Output":"panic: test timed out after 30m0s\n"}
+{"Action":"run","Package":"q","Test":"TestB"}
+{"Action":"output","Package":"q","Test":"TestB","Output":"goes on\n"}
+{"Action":"output","Package":"p","Output":"FAIL\tp\t1800s\n"}
+{"Action":"fail","Package":"p"}
+`
+	var w strings.Builder
+	got, err := follow(strings.NewReader(events), &w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (tally{bad: true}); got != want {
+		t.Errorf("counted %+v, want %+v", got, want)
+	}
+	want := "--- UNFINISHED: TestA\npanic: test timed out after 30m0s\nFAIL\tp\t1800s\n"
+	if w.String() != want {
+		t.Errorf("wrote\n%s\nwant\n%s", w.String(), want)
+	}
+}
