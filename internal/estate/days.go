@@ -47,6 +47,8 @@ func (k *dayKey) UnmarshalText(b []byte) error {
 type dayBook struct {
 	Sold map[Item]inventory.Decimal
 	Came map[Item]inventory.Decimal
+	// shared: more than one cursor has it, so that nobody may change it.
+	shared bool
 }
 
 // dayLine is a line of a book in the saved state.
@@ -86,7 +88,9 @@ func (b *dayBook) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-func (b *dayBook) clone() *dayBook { return &dayBook{maps.Clone(b.Sold), maps.Clone(b.Came)} }
+func (b *dayBook) clone() *dayBook {
+	return &dayBook{Sold: maps.Clone(b.Sold), Came: maps.Clone(b.Came)}
+}
 
 // items are the book's, in a fixed order.
 func (b *dayBook) items() []Item {
@@ -117,8 +121,12 @@ func (s *schedule) enter(doc *sale, passed time.Time) {
 	}
 	key := dayKey{doc.store.index, doc.businessDate()}
 	b := s.cursor.Days[key]
-	if b == nil {
+	switch {
+	case b == nil:
 		b = &dayBook{Sold: map[Item]inventory.Decimal{}, Came: map[Item]inventory.Decimal{}}
+		s.cursor.Days[key] = b
+	case b.shared:
+		b = b.clone()
 		s.cursor.Days[key] = b
 	}
 	in := !passed.IsZero() && passed.Before(s.runAt(key))

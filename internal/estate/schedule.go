@@ -88,16 +88,19 @@ type cursor struct {
 	Days map[dayKey]*dayBook `json:"days,omitempty"`
 }
 
+// clone copies the cursor, save the books of its days: these both have from here
+// on, and who enters something copies its book first.
 func (c cursor) clone() cursor {
 	c.Sequences = slices.Clone(c.Sequences)
 	c.Last = slices.Clone(c.Last)
 	c.Rung = slices.Clone(c.Rung)
 	c.Documents = maps.Clone(c.Documents)
-	days := make(map[dayKey]*dayBook, len(c.Days))
-	for k, b := range c.Days {
-		days[k] = b.clone()
+	c.Days = maps.Clone(c.Days)
+	for _, b := range c.Days {
+		if !b.shared { // what is shared already may be read by others just now
+			b.shared = true
+		}
 	}
-	c.Days = days
 	return c
 }
 

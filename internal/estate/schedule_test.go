@@ -121,3 +121,49 @@ func TestOtherDocumentsComeBesides(t *testing.T) {
 		t.Errorf("%d stock adjustments, want about 670", n)
 	}
 }
+
+// A cursor kept for a restart stays what it was, and the kept ones stay few: a
+// history in random order needs its first one to the end.
+func TestKeptCursorsStayAsTheyWereAndFew(t *testing.T) {
+	e := newEstate(t, func(o *Options) { o.Rate, o.DayShare, o.Stores = 1, 1, 20 })
+	text := func(c cursor) string {
+		b, err := json.Marshal(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	kept := map[slot]string{}
+	most := 0
+	for range 3 * mostSnapshots * snapshotSlots {
+		at := e.schedule.cursor.Slot
+		if at%snapshotSlots == 0 {
+			kept[at] = text(e.schedule.cursor)
+		}
+		e.draw()
+		most = max(most, len(e.ledger.snapshots))
+	}
+	if most > mostSnapshots || most < mostSnapshots/2 {
+		t.Errorf("%d cursors were kept at one time, want no more than %d", most, mostSnapshots)
+	}
+	first := e.ledger.snapshots[0].Slot
+	for s := range e.ledger.pending {
+		if s < first {
+			t.Fatalf("slot %d waits, and the first cursor kept is that of %d", s, first)
+		}
+	}
+	compared := 0
+	for _, c := range e.ledger.snapshots {
+		want, ok := kept[c.Slot]
+		if !ok {
+			continue // the one it began with
+		}
+		compared++
+		if got := text(c); got != want {
+			t.Fatalf("the cursor of slot %d was changed after it was kept", c.Slot)
+		}
+	}
+	if compared < mostSnapshots/2-1 || len(e.schedule.cursor.Days) == 0 {
+		t.Errorf("%d cursors compared, %d days: nothing was proven", compared, len(e.schedule.cursor.Days))
+	}
+}

@@ -118,12 +118,29 @@ func newLedger(first cursor, through time.Time) *ledger {
 	}
 }
 
-// snapshot keeps the cursor of a slot about to be drawn.
+// mostSnapshots is how many cursors are kept. A history sent in random order needs
+// its first one to the end; what a restart finds between that and the newest only
+// spares it drawing a part once more.
+const mostSnapshots = 64
+
+// snapshot keeps the cursor of a slot about to be drawn. Where that makes too many,
+// every second one is given up, save the first.
 func (l *ledger) snapshot(c cursor) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.snapshots = append(l.snapshots, c)
 	l.prune()
+	if len(l.snapshots) > mostSnapshots {
+		n := 0
+		for i, kept := range l.snapshots {
+			if i%2 == 0 {
+				l.snapshots[n] = kept
+				n++
+			}
+		}
+		clear(l.snapshots[n:])
+		l.snapshots = l.snapshots[:n]
+	}
 }
 
 // prune drops the snapshots that no restart needs and returns the one it would.
