@@ -113,12 +113,10 @@ func (s *schedule) runAt(k dayKey) time.Time {
 	return end.Add(dayRunAfter + roll(s.identity, "day run", uint64(k.Store), uint64(end.Unix())).between(0, dayRunSpread))
 }
 
-// enter puts a document into its store's day; passed is when it came through the
-// mapping, zero where it did not.
+// enter puts a document into its store's day, also one that owes nothing: the day
+// has been traded. passed is when it came through the mapping, zero where it did
+// not.
 func (s *schedule) enter(doc *sale, passed time.Time) {
-	if len(doc.basket.owed) == 0 {
-		return
-	}
 	key := dayKey{doc.store.index, doc.businessDate()}
 	b := s.cursor.Days[key]
 	switch {
