@@ -92,7 +92,7 @@ func BenchmarkPipeline(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	next := &canonicaliser{intake: in, traces: &logExporter{intake: in}}
+	next := &canonicaliser{metrics: in.metrics, traces: &logExporter{intake: in}}
 	encoded := request512(b)
 	b.ReportAllocs()
 	var spent, count float64

@@ -31,14 +31,38 @@ type logExporter struct {
 	intake *intake
 }
 
-func newExporterFactory(in *intake) exporter.Factory {
-	return exporter.NewFactory(ExporterType, noConfig,
-		exporter.WithTraces(func(context.Context, exporter.Settings, component.Config) (exporter.Traces, error) {
-			return &logExporter{intake: in}, nil
-		}, component.StabilityLevelStable),
-		exporter.WithLogs(func(context.Context, exporter.Settings, component.Config) (exporter.Logs, error) {
-			return &logExporter{intake: in}, nil
-		}, component.StabilityLevelStable),
+// NewExporterFactory returns the factory of exporters that write to a log.
+// newConfig returns the configuration they have, and connect the options of one
+// that is configured: of them Publisher, Clock, Registerer or Meter, Privacy and
+// PublishTimeout count. A Publisher that is a component.Component is started
+// before it is written to and shut down behind it. connect is called for each
+// signal, with one configuration for all signals of an exporter.
+func NewExporterFactory(newConfig component.CreateDefaultConfigFunc, connect func(exporter.Settings, component.Config) (Options, error)) exporter.Factory {
+	create := func(set exporter.Settings, cfg component.Config) (*logExporter, error) {
+		o, err := connect(set, cfg)
+		if err == nil {
+			o, err = o.withDefaults()
+		}
+		if err != nil {
+			return nil, err
+		}
+		in, err := newIntake(o)
+		if err != nil {
+			return nil, err
+		}
+		x := &logExporter{intake: in}
+		if c, ok := o.Publisher.(component.Component); ok {
+			x.StartFunc, x.ShutdownFunc = c.Start, c.Shutdown
+		}
+		return x, nil
+	}
+	return exporter.NewFactory(ExporterType, newConfig,
+		exporter.WithTraces(func(_ context.Context, set exporter.Settings, cfg component.Config) (exporter.Traces, error) {
+			return create(set, cfg)
+		}, Stability),
+		exporter.WithLogs(func(_ context.Context, set exporter.Settings, cfg component.Config) (exporter.Logs, error) {
+			return create(set, cfg)
+		}, Stability),
 	)
 }
 

@@ -25,7 +25,7 @@ type intake struct {
 
 // newIntake expects options with their defaults.
 func newIntake(o Options) (*intake, error) {
-	m, err := register(o.Registerer)
+	m, err := newMetrics(o.counts())
 	if err != nil {
 		return nil, err
 	}
@@ -69,8 +69,8 @@ func (in *intake) take(ctx context.Context, transport string, batch *canonical.B
 		for i := range batch.Records {
 			size += len(batch.Records[i].Raw)
 		}
-		in.metrics.accepted.WithLabelValues(transport).Add(float64(n))
-		in.metrics.bytes.WithLabelValues(transport).Add(float64(size))
+		in.metrics.accepted(n, transport)
+		in.metrics.bytes(size, transport)
 	}
 	in.metrics.ofSource(who.Name, batch)
 	in.foreign(transport, batch.Foreign)
@@ -100,7 +100,7 @@ func (in *intake) admit(ctx context.Context, who *access.Source, transport strin
 			in.refused(transport, errOutOfScope)
 			return &outOfScope{batch.Refused[0]}
 		}
-		in.metrics.refused.WithLabelValues(transport, refusal(errOutOfScope)).Inc()
+		in.metrics.refused(1, transport, refusal(errOutOfScope))
 	}
 	events, bytes := len(batch.Records)+len(batch.Rejected), 0
 	for i := range batch.Records {
@@ -166,18 +166,14 @@ func (in *intake) quarantine(ctx context.Context, entries []inventory.Quarantine
 		return fmt.Errorf("quarantine: %w", err)
 	}
 	for _, e := range entries {
-		in.metrics.quarantined.WithLabelValues(e.Transport, e.Reason).Inc()
-		in.metrics.bytes.WithLabelValues(e.Transport).Add(float64(len(e.Raw)))
+		in.metrics.quarantined(1, e.Transport, e.Reason)
+		in.metrics.bytes(len(e.Raw), e.Transport)
 	}
 	return nil
 }
 
-func (in *intake) foreign(transport string, n int) {
-	if n > 0 {
-		in.metrics.foreign.WithLabelValues(transport).Add(float64(n))
-	}
-}
+func (in *intake) foreign(transport string, n int) { in.metrics.ofOthers(transport, n) }
 
 func (in *intake) refused(transport string, err error) {
-	in.metrics.refused.WithLabelValues(transport, refusal(err)).Inc()
+	in.metrics.refused(1, transport, refusal(err))
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/metric"
 
 	"github.com/stocktrace/stocktrace/collector/access"
 	"github.com/stocktrace/stocktrace/collector/privacy"
@@ -41,6 +42,8 @@ type Options struct {
 	Logger *slog.Logger
 	// Registerer receives the counters; the default is a registry nobody reads.
 	Registerer prometheus.Registerer
+	// Meter, where given, receives the counters instead of Registerer.
+	Meter metric.Meter
 
 	// GRPC and HTTP are the addresses OTLP listens on. Port 0 picks a free one;
 	// see [Collector.GRPC] and [Collector.HTTP].
@@ -86,6 +89,14 @@ type Options struct {
 // that client certificates are demanded from. They are read again when they
 // change.
 type TLS struct{ Cert, Key, ClientCA string }
+
+// counts makes counters where they are to be read.
+func (o Options) counts() func(definition) (counter, error) {
+	if o.Meter != nil {
+		return inMeter(o.Meter)
+	}
+	return inRegistry(o.Registerer)
+}
 
 func (o Options) withDefaults() (Options, error) {
 	if o.Publisher == nil {

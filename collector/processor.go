@@ -17,25 +17,40 @@ import (
 // configuration.
 var ProcessorType = component.MustNewType("canonical")
 
+// Stability is what the processor and the exporter promise, in a Collector's
+// words: configuration and behaviour may still change, and a changelog says so.
+const Stability = component.StabilityLevelBeta
+
 // canonicaliser is the processor of both signals. Foreign records end here, so
 // that a pipeline fed with a company's whole telemetry carries only what speaks
 // of inventory from here on.
 type canonicaliser struct {
 	component.StartFunc
 	component.ShutdownFunc
-	intake *intake
-	traces consumer.Traces
-	logs   consumer.Logs
+	metrics *metrics
+	traces  consumer.Traces
+	logs    consumer.Logs
 }
 
-func newProcessorFactory(in *intake) processor.Factory {
-	return processor.NewFactory(ProcessorType, noConfig,
-		processor.WithTraces(func(_ context.Context, _ processor.Settings, _ component.Config, next consumer.Traces) (processor.Traces, error) {
-			return &canonicaliser{intake: in, traces: next}, nil
-		}, component.StabilityLevelStable),
-		processor.WithLogs(func(_ context.Context, _ processor.Settings, _ component.Config, next consumer.Logs) (processor.Logs, error) {
-			return &canonicaliser{intake: in, logs: next}, nil
-		}, component.StabilityLevelStable),
+// NewProcessorFactory returns the factory of canonical processors. newConfig
+// returns the configuration they have; their counters go to the Collector's meter
+// of the given scope.
+func NewProcessorFactory(newConfig component.CreateDefaultConfigFunc, scope string) processor.Factory {
+	return newProcessorFactory(newConfig, func(set processor.Settings) (*metrics, error) {
+		return newMetrics(inMeter(set.MeterProvider.Meter(scope)))
+	})
+}
+
+func newProcessorFactory(newConfig component.CreateDefaultConfigFunc, metricsOf func(processor.Settings) (*metrics, error)) processor.Factory {
+	return processor.NewFactory(ProcessorType, newConfig,
+		processor.WithTraces(func(_ context.Context, set processor.Settings, _ component.Config, next consumer.Traces) (processor.Traces, error) {
+			m, err := metricsOf(set)
+			return &canonicaliser{metrics: m, traces: next}, err
+		}, Stability),
+		processor.WithLogs(func(_ context.Context, set processor.Settings, _ component.Config, next consumer.Logs) (processor.Logs, error) {
+			m, err := metricsOf(set)
+			return &canonicaliser{metrics: m, logs: next}, err
+		}, Stability),
 	)
 }
 
@@ -72,7 +87,7 @@ func (c *canonicaliser) ConsumeTraces(ctx context.Context, td ptrace.Traces) err
 		}
 	}
 	// A refused request comes again, so its foreign records are counted then.
-	c.intake.foreign(canonical.TransportTraces, foreign)
+	c.metrics.ofOthers(canonical.TransportTraces, foreign)
 	return nil
 }
 
@@ -99,7 +114,7 @@ func (c *canonicaliser) ConsumeLogs(ctx context.Context, ld plog.Logs) error {
 			return err
 		}
 	}
-	c.intake.foreign(canonical.TransportLogs, foreign)
+	c.metrics.ofOthers(canonical.TransportLogs, foreign)
 	return nil
 }
 

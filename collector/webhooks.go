@@ -68,7 +68,7 @@ func (h *webhooksHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	from := h.from(source, r.Header)
 	if err := verify(vendor, secrets, h.base+r.URL.RequestURI(), r.Header, b.bytes); err != nil {
-		h.intake.metrics.refused.WithLabelValues(canonical.TransportDocuments, "signature").Inc()
+		h.intake.metrics.refused(1, canonical.TransportDocuments, "signature")
 		unsigned(err.Error())
 		return
 	}
