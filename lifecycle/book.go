@@ -20,6 +20,38 @@ type book interface {
 	size() int
 }
 
+// arrivals keeps what a book remembers of its records, each once. It is put in
+// order when it is told, so that hearing one costs the same however many there
+// are.
+type arrivals[W any] struct {
+	said   []W
+	seen   map[inventory.Identity]struct{}
+	sorted int // how many are in order
+}
+
+// hear keeps w, unless its record was heard before.
+func (a *arrivals[W]) hear(id inventory.Identity, w W) {
+	if _, again := a.seen[id]; again {
+		return
+	}
+	if a.seen == nil {
+		a.seen = map[inventory.Identity]struct{}{}
+	}
+	a.seen[id] = struct{}{}
+	a.said = append(a.said, w)
+}
+
+func (a *arrivals[W]) size() int { return len(a.said) }
+
+// inOrder returns all that was said, by arrival.
+func (a *arrivals[W]) inOrder(compare func(a, b W) int) []W {
+	if a.sorted < len(a.said) {
+		slices.SortFunc(a.said, compare)
+		a.sorted = len(a.said)
+	}
+	return a.said
+}
+
 // newBook returns an empty book of the key's kind.
 func newBook(key inventory.ScopedKey) book {
 	switch key.Name {

@@ -1,0 +1,507 @@
+package lifecycle
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"sort"
+	"strconv"
+	"time"
+
+	"github.com/stocktrace/stocktrace/inventory"
+)
+
+const (
+	// trickle is how late a register's receipts may come one after another before
+	// a number left out is called missing.
+	trickle = 15 * time.Minute
+	// widestGap bounds how many numbers are left out. A jump beyond it is a counter
+	// that was set, and is told as one.
+	widestGap = 1000
+)
+
+// till is a register's day as its arrivals are taken in, one by one. What is
+// held against it has a life: it is told from when it was known, and what ends it
+// is named.
+type till struct {
+	claims
+	key          inventory.ScopedKey
+	number, date string
+
+	taken    []*mark // that carry numbers, by arrival
+	counters []*counter
+	most     int    // the highest number of its counter, as it says; 0 unless known
+	largest  int    // the largest number it used
+	zero     bool   // it uses 0
+	one, top *mark  // its first number, and the last before one more digit is needed
+	period   int    // after how many numbers it begins again; 0 unless known
+	unread   string // a number that cannot be counted with
+	lives    map[string]*inventory.Finding
+
+	closing  *mark   // its last word at close
+	closings []*mark // all of them that no later attempt replaced
+}
+
+// counter is one run of a till's numbers: a till that was replaced begins
+// another.
+type counter struct {
+	began     time.Time // zero for the first
+	name      string    // what began it; empty for the first
+	latest    time.Time // when the latest of its numbers was used
+	low, high int
+	heard     map[int]*mark
+	gaps      []*gap // by number
+}
+
+// gap is a run of numbers that was passed over.
+type gap struct {
+	from, to, left int
+	opens          time.Time // when it is told
+	by             *mark
+}
+
+func newTill(key inventory.ScopedKey, number, date string, now time.Time) *till {
+	return &till{claims: claims{now: now}, key: key, number: number, date: date, lives: map[string]*inventory.Finding{}}
+}
+
+// take takes in one arrival.
+func (t *till) take(m *mark) {
+	if m.totals != nil {
+		t.close(m)
+	}
+	if m.unread() && t.unread == "" {
+		// It may be any of those that seem left out.
+		t.unread = m.printed
+		for _, c := range t.counters {
+			for _, g := range c.gaps {
+				if g.left > 0 {
+					t.end(c, g, m, "its numbers cannot all be counted, such as "+m.printed)
+				}
+			}
+		}
+		t.counters, t.taken = nil, nil
+	}
+	if m.sequence < 0 || t.unread != "" {
+		return
+	}
+	t.taken = append(t.taken, m)
+	if t.counts(m) {
+		t.rebuild(m, "its counter came round")
+		return
+	}
+	if m.restart {
+		if slices.ContainsFunc(t.counters, func(c *counter) bool { return !c.latest.Before(m.occurred) }) {
+			t.rebuild(m, "the till was replaced")
+			return
+		}
+		t.begin(m)
+	}
+	t.place(m, false)
+}
+
+// counts learns of m how the till counts, and reports whether that is news.
+func (t *till) counts(m *mark) bool {
+	t.most, t.largest = max(t.most, m.most), max(t.largest, m.sequence)
+	t.zero = t.zero || m.sequence == 0
+	if m.sequence <= 1 && (t.one == nil || m.occurred.After(t.one.occurred)) {
+		t.one = m
+	}
+	if n := m.sequence; n == 999 || n == 9_999 || n == 99_999 || n == 999_999 {
+		t.top = m
+	}
+	period := t.most
+	if period == 0 && t.one != nil && t.top != nil && t.one.occurred.After(t.top.occurred) {
+		period = t.top.sequence // nobody says so, and it is seen to come round
+	}
+	if t.largest > period {
+		period = 0 // it does not do as it says
+	}
+	if t.zero && period > 0 {
+		period++
+	}
+	if period == t.period {
+		return false
+	}
+	t.period = period
+	return len(t.counters) > 0
+}
+
+// begin begins another counter, kept in order of when they began.
+func (t *till) begin(m *mark) {
+	c := &counter{heard: map[int]*mark{}}
+	if m.restart {
+		c.began, c.name = m.occurred, m.id
+	}
+	at := sort.Search(len(t.counters), func(i int) bool { return t.counters[i].began.After(c.began) })
+	t.counters = slices.Insert(t.counters, at, c)
+}
+
+// counterOf returns the counter that a number used at m's time belongs to.
+func (t *till) counterOf(m *mark) *counter {
+	i := sort.Search(len(t.counters), func(i int) bool { return t.counters[i].began.After(m.occurred) })
+	if i == 0 {
+		t.begin(&mark{})
+		i = 1
+	}
+	return t.counters[i-1]
+}
+
+// place puts a number where it belongs. again: it is only placed anew.
+func (t *till) place(m *mark, again bool) {
+	c := t.counterOf(m)
+	c.latest = later2(c.latest, m.occurred)
+	if len(c.heard) == 0 {
+		c.low, c.high, c.heard[m.sequence] = m.sequence, m.sequence, m
+		return
+	}
+	n := c.unwrap(m, t.period)
+	if c.heard[n] != nil {
+		return
+	}
+	opens := m.received.Add(trickle)
+	c.heard[n] = m
+	switch {
+	case n > c.high:
+		if left := n - c.high - 1; left > 0 {
+			c.gaps = append(c.gaps, &gap{c.high + 1, n - 1, left, opens, m})
+		}
+		c.high = n
+	case n < c.low:
+		if left := c.low - n - 1; left > 0 {
+			c.gaps = slices.Insert(c.gaps, 0, &gap{n + 1, c.low - 1, left, opens, m})
+		}
+		c.low = n
+	default:
+		g := c.gaps[sort.Search(len(c.gaps), func(i int) bool { return c.gaps[i].to >= n })]
+		if g.left--; g.left == 0 && !again {
+			t.end(c, g, m, "it came late")
+		}
+	}
+}
+
+// unwrap carries a number past the end of its counter, so that 9999 is followed
+// by 10000 and not by a gap. When it was used says which way round it lies.
+func (c *counter) unwrap(m *mark, period int) int {
+	n := m.sequence
+	if period == 0 {
+		return n
+	}
+	above := c.low + ((n-c.low)%period+period)%period // at or above the least
+	if above <= c.high {
+		return above
+	}
+	below := above - period
+	switch low, high := c.heard[c.low].occurred, c.heard[c.high].occurred; {
+	case m.occurred.After(high) && !m.occurred.Before(low):
+		return above
+	case m.occurred.Before(low) && !m.occurred.After(high):
+		return below
+	case above-c.high <= c.low-below:
+		return above
+	default:
+		return below
+	}
+}
+
+// rebuild places all numbers anew, because m says how they were to be counted.
+func (t *till) rebuild(m *mark, why string) {
+	old := t.counters
+	t.counters = nil
+	for _, x := range t.taken {
+		if x.restart {
+			t.begin(x)
+		}
+	}
+	for _, x := range t.taken {
+		t.place(x, true)
+	}
+	opened := map[string]time.Time{}
+	for _, c := range old {
+		for _, g := range c.gaps {
+			if g.left > 0 && g.opens.Before(m.received) {
+				opened[t.id(c, g)] = g.opens
+			}
+		}
+	}
+	held := map[string]bool{}
+	for _, c := range t.counters {
+		for _, g := range c.gaps {
+			if g.left == 0 {
+				continue
+			}
+			id := t.id(c, g)
+			held[id] = true
+			if at, ok := opened[id]; ok {
+				g.opens = at
+			} else {
+				g.opens = later2(g.opens, m.received) // nobody knew before
+			}
+		}
+	}
+	for _, c := range old {
+		for _, g := range c.gaps {
+			if g.left > 0 && !held[t.id(c, g)] {
+				t.end(c, g, m, why)
+			}
+		}
+	}
+}
+
+// id is the finding's about a gap. It outlives that the counter is seen to come
+// round.
+func (t *till) id(c *counter, g *gap) string {
+	return findingID(inventory.SequenceGap, t.key.String(), c.name+t.shown(g.from))
+}
+
+// end ends what was told of a gap, if it was told before m came.
+func (t *till) end(c *counter, g *gap, m *mark, why string) {
+	if !g.opens.Before(m.received) || t.now.Before(g.opens) {
+		return
+	}
+	f := t.found(c, g)
+	f.State, f.ClosedAt, f.ClosedBy, f.Resolution = inventory.FindingClosed, m.received, m.id, inventory.Disproved
+	f.Sentence = fmt.Sprintf("Register %s seemed to leave out %s on %s; %s.", t.number, t.list(c, g.from, g.to, true), t.date, why)
+	t.lives[f.ID] = f
+}
+
+// found is the finding about a gap while it is open.
+func (t *till) found(c *counter, g *gap) *inventory.Finding {
+	f := &inventory.Finding{
+		ID: t.id(c, g), Kind: inventory.SequenceGap, Cause: inventory.CauseUnknown, State: inventory.FindingOpen,
+		FirstOccurredAt: g.by.occurred, OpenedAt: g.opens, Evidence: []string{g.by.id},
+	}
+	if before := t.lives[f.ID]; before != nil {
+		f.OpenedAt = before.OpenedAt
+	}
+	if g.left < widestGap {
+		f.Sentence = fmt.Sprintf("Register %s left out %s on %s.", t.number, t.list(c, g.from, g.to, false), t.date)
+		return f
+	}
+	f.Cause = inventory.CauseRegisterFault
+	a, b := g.from-1, g.to+1
+	if c.heard[b].occurred.Before(c.heard[a].occurred) {
+		a, b = b, a
+	}
+	f.Sentence = fmt.Sprintf("Register %s jumps from %s to %s on %s: its counter was set.", t.number, t.shown(a), t.shown(b), t.date)
+	return f
+}
+
+// told returns what is found by now, and when to ask again.
+func (t *till) told() *claims {
+	for _, c := range t.counters {
+		for _, g := range c.gaps {
+			switch {
+			case g.left == 0:
+			case g.opens.After(t.now):
+				t.wake(g.opens)
+			default:
+				f := t.found(c, g)
+				t.lives[f.ID] = f
+			}
+		}
+	}
+	for _, f := range t.claims.found {
+		if f.State == inventory.FindingClosed && f.ID != "" {
+			t.sayCounted(f)
+		}
+	}
+	for _, f := range t.lives {
+		t.claims.found = append(t.claims.found, f)
+	}
+	return &t.claims
+}
+
+// shown is a number as the till prints it.
+func (t *till) shown(n int) string {
+	switch {
+	case t.period == 0:
+	case t.zero:
+		n = (n%t.period + t.period) % t.period
+	default:
+		n = ((n-1)%t.period+t.period)%t.period + 1
+	}
+	return strconv.Itoa(n)
+}
+
+// list names the numbers of a run: those left out, or all of them.
+func (t *till) list(c *counter, from, to int, all bool) string {
+	if to-from >= widestGap {
+		return t.shown(from) + " to " + t.shown(to)
+	}
+	var names []string
+	for n := from; n <= to; n++ {
+		if all || c.heard[n] == nil {
+			names = append(names, t.shown(n))
+		}
+	}
+	return some(names, 5)
+}
+
+// close takes in a till's word at close. A till that closes once more, after its
+// day was opened again or for another shift, takes nothing back; one that tries
+// again does.
+func (t *till) close(m *mark) {
+	if t.closing == nil || cmp.Or(cmp.Compare(m.attempt, t.closing.attempt), m.occurred.Compare(t.closing.occurred)) > 0 {
+		t.closing = m
+	}
+	t.closings = append(t.closings, m)
+	t.closings = slices.DeleteFunc(t.closings, func(x *mark) bool { return x.attempt < t.closing.attempt })
+	slices.SortStableFunc(t.closings, func(a, b *mark) int { return a.occurred.Compare(b.occurred) })
+}
+
+// judge compares what the till says of itself at close with what reached us, as
+// it stands after an arrival and until the next one. Nothing follows the last
+// receipts before close, so only this proves them (domain rule 9); what lies
+// between receipts is a gap, and told as that.
+func (t *till) judge(by *mark, until time.Time) {
+	if len(t.closings) == 0 && len(t.claims.found) == 0 {
+		return
+	}
+	var held []claim
+	// Without numbers it is not known how many reached us; nor are two counters one.
+	if len(t.counters) == 1 && t.unread == "" {
+		c := t.counters[0]
+		low, high := c.low, c.high
+		for _, m := range t.closings {
+			first, last, ok := t.claimed(c, m)
+			sentence := ""
+			switch {
+			case ok && (first < low || last > high):
+				sentence = t.sayEnds(c, m, first, last, low, high)
+				low, high = min(low, first), max(high, last)
+			case !ok && t.short(c, m) > 0:
+				sentence = fmt.Sprintf("Till %s says %s, %d reached us.", t.number, plural(m.totals.Transactions, "receipt"), len(c.heard))
+			default:
+				continue
+			}
+			held = append(held, claim{inventory.Finding{
+				ID: t.countID(m), Kind: inventory.ControlTotalMismatch, Cause: inventory.CauseUnknown,
+				FirstOccurredAt: m.occurred, Evidence: []string{m.id}, Sentence: sentence,
+			}, m.received.Add(trickle)})
+		}
+	}
+	t.arrive(by.received, until, by.id, held, func(inventory.Kind) inventory.Resolution { return inventory.Disproved })
+}
+
+func (t *till) countID(m *mark) string {
+	return findingID(inventory.ControlTotalMismatch, t.key.String(), m.id)
+}
+
+// claimed is the run of numbers that a till says it used, beside those heard of.
+// ok is false where it says none, or one that runs backwards.
+func (t *till) claimed(c *counter, m *mark) (first, last int, ok bool) {
+	first, last = tillNumber(m.totals.First), tillNumber(m.totals.Last)
+	if first < 0 || last < 0 {
+		return 0, 0, false
+	}
+	if t.period == 0 {
+		return first, last, first <= last
+	}
+	if max(first, last) > t.period {
+		return 0, 0, false // it cannot have used them
+	}
+	if last < first {
+		last += t.period
+	}
+	// Where it came round, the nearest to what was heard is meant.
+	away := func(n int) int { return max(0, c.low-(n+last-first), n-c.high) }
+	for away(first+t.period) < away(first) {
+		first, last = first+t.period, last+t.period
+	}
+	for away(first-t.period) < away(first) {
+		first, last = first-t.period, last-t.period
+	}
+	return first, last, true
+}
+
+// short is how many receipts more a till counts than it is known to have used
+// numbers. That it counts fewer proves nothing: it may count sales alone, and
+// number all it does.
+func (t *till) short(c *counter, m *mark) int {
+	known := len(c.heard)
+	for _, g := range c.gaps {
+		known += g.left
+	}
+	return m.totals.Transactions - known
+}
+
+// sayEnds says which numbers before the first and after the last heard of a till
+// claims.
+func (t *till) sayEnds(c *counter, m *mark, first, last, low, high int) string {
+	missing := ""
+	for _, run := range [][2]int{{first, min(last, low-1)}, {max(first, high+1), last}} {
+		if run[0] > run[1] {
+			continue
+		}
+		if missing != "" {
+			missing += ", "
+		}
+		missing += t.list(c, run[0], run[1], true)
+	}
+	if n := m.totals.Transactions; n > 0 && n == last-first+1 {
+		return fmt.Sprintf("Till %s says %s, %d reached us: %s missing.", t.number, plural(n, "receipt"), c.within(first, last), missing)
+	}
+	return fmt.Sprintf("Till %s says its numbers run from %s to %s: %s missing.", t.number, t.shown(first), t.shown(last), missing)
+}
+
+// sayCounted says of a count that was disproved that all came in the end, where
+// that is so.
+func (t *till) sayCounted(f *inventory.Finding) {
+	if len(t.counters) != 1 {
+		return
+	}
+	for _, m := range t.closings {
+		if n := m.totals.Transactions; t.countID(m) == f.ID && n > 0 && t.short(t.counters[0], m) <= 0 {
+			f.Sentence = fmt.Sprintf("Till %s says %s; all of them reached us in the end.", t.number, plural(n, "receipt"))
+		}
+	}
+}
+
+// sayClosed says how what the till counted compares with what came, where
+// nothing is held against it.
+func (t *till) sayClosed() string {
+	switch {
+	case t.unread != "" || len(t.counters) == 0:
+		return ", and its receipts carry no numbers that can be counted."
+	case len(t.counters) > 1:
+		return " after the till was replaced, so its count proves nothing."
+	}
+	c := t.counters[0]
+	first, last, ok := t.claimed(c, t.closing)
+	n, times := t.closing.totals.Transactions, ""
+	if len(t.closings) > 1 {
+		// What each of them counts is a part of the day.
+		n, times = 0, fmt.Sprintf(" %d times", len(t.closings))
+		for _, m := range t.closings {
+			a, b, also := t.claimed(c, m)
+			first, last, ok = min(first, a), max(last, b), ok && also
+		}
+	}
+	inside := c.within(first, last)
+	switch {
+	case ok && n == last-first+1 && inside == n:
+		return fmt.Sprintf(" with %s, all of them here.", plural(n, "receipt"))
+	case ok && inside == last-first+1:
+		return fmt.Sprintf("%s with numbers %s to %s, all of them here.", times, t.shown(first), t.shown(last))
+	case n == len(c.heard) && len(c.gaps) == 0:
+		return fmt.Sprintf(" with %s, all of them here.", plural(n, "receipt"))
+	case n > 0 && n < len(c.heard):
+		return fmt.Sprintf(" with %s; it used %d numbers that reached us, so it does not count all it numbers.", plural(n, "receipt"), len(c.heard))
+	default:
+		return times + "; in order so far."
+	}
+}
+
+// within is how many numbers of a run were heard.
+func (c *counter) within(first, last int) int {
+	if first <= c.low && c.high <= last {
+		return len(c.heard)
+	}
+	n := 0
+	for k := range c.heard {
+		if first <= k && k <= last {
+			n++
+		}
+	}
+	return n
+}
