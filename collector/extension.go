@@ -256,7 +256,7 @@ func (g *guard) serveHTTP(w http.ResponseWriter, r *http.Request, next http.Hand
 	}
 
 	ctx, tally := withTally(r.Context())
-	r = r.WithContext(ctx)
+	r = r.WithContext(ctx) //nolint:contextcheck // it is the request's own, with a tally in it
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	answer := recorded{header: w.Header(), code: http.StatusOK}
 	next.ServeHTTP(&answer, r)

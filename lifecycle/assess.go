@@ -268,7 +268,7 @@ func owesStock(e *inventory.Event) bool {
 func (a *assessment) expect() {
 	for i := range a.steps {
 		s, step := &a.steps[i], &a.workflow.Steps[i]
-		s.expected = step.Required && !a.control && !(a.withdrawn && s.ok == nil)
+		s.expected = step.Required && !a.control && (!a.withdrawn || s.ok != nil)
 		if step.OnlyStock && a.anchor != nil && !a.owes {
 			s.expected = false
 		}

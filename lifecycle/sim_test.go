@@ -492,6 +492,7 @@ const simDay = "2026-11-21"
 // simRules are the built-in workflows at a store that posts receipt by receipt,
 // or by the day.
 func simRules(tb testing.TB, byDay bool) *Rules {
+	tb.Helper()
 	rules := saleRules(tb)
 	if byDay {
 		rules.locations["123"] = inventory.Location{

@@ -111,6 +111,7 @@ func readStory(t *testing.T, file string) story {
 }
 
 func tellStory(t *testing.T, file string) {
+	t.Helper()
 	s := readStory(t, file)
 	rules, records, evidence := s.rules(t), s.records(t), s.evidence()
 	now := begins.Add(24 * time.Hour)

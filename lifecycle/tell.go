@@ -246,8 +246,9 @@ func (l *life) overdue() bool {
 	switch l.kind {
 	case inventory.MissingStep, inventory.ReturnNotPosted, inventory.HeldKind, inventory.Stall:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 // closing says which of the arrived records ended a finding, and how.

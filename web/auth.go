@@ -32,6 +32,12 @@ func newSessions(token string, secure bool) sessions {
 	return sessions{token: token, key: key[:], secure: secure}
 }
 
+// cookie is one that no script reads and no other site sends. Over plain HTTP it
+// is not Secure, because browsers would drop it.
+func (s *sessions) cookie(name, value string) *http.Cookie {
+	return &http.Cookie{Name: name, Value: value, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: s.secure}
+}
+
 func (s *sessions) sign(expiry []byte) []byte {
 	m := hmac.New(sha256.New, s.key)
 	m.Write(expiry)
@@ -144,19 +150,17 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 	}
 	if who.token != "" {
 		until := time.Now().Add(sessionLife)
-		http.SetCookie(w, &http.Cookie{
-			Name: sessionCookie, Value: who.issue(until), Path: "/", Expires: until,
-			HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: who.secure,
-		})
+		c := who.cookie(sessionCookie, who.issue(until))
+		c.Expires = until
+		http.SetCookie(w, c)
 	}
 	http.Redirect(w, r, ownPath(r.PostFormValue("to")), http.StatusSeeOther)
 }
 
 func (s *Server) logout(w http.ResponseWriter, r *http.Request) {
-	http.SetCookie(w, &http.Cookie{
-		Name: sessionCookie, Path: "/", MaxAge: -1,
-		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: s.sessions.secure,
-	})
+	c := s.sessions.cookie(sessionCookie, "")
+	c.MaxAge = -1
+	http.SetCookie(w, c)
 	http.Redirect(w, r, "/login", http.StatusSeeOther)
 }
 

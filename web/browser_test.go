@@ -238,7 +238,10 @@ func (s *site) change(f func(*inventory.Lifecycle), ids ...string) {
 	}
 }
 
-func (s *site) idByKey(tb testing.TB, receipt string) string { return s.idOf(tb, receipt) }
+func (s *site) idByKey(tb testing.TB, receipt string) string {
+	tb.Helper()
+	return s.idOf(tb, receipt)
+}
 
 func TestProblemsAreSaid(t *testing.T) {
 	browser := theBrowser(t)

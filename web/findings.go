@@ -144,10 +144,10 @@ func self(s string) string { return s }
 
 // seenOf says how many of a cause's open members somebody looks after.
 func seenOf(g Group) string {
-	switch {
-	case g.Acknowledged == 0:
+	switch g.Acknowledged {
+	case 0:
 		return ""
-	case g.Acknowledged == g.Open:
+	case g.Open:
 		return " · acknowledged"
 	default:
 		return " · " + count(g.Acknowledged) + " acknowledged"

@@ -27,6 +27,7 @@ func bannersOf(v *view) []banner {
 	case LogFull:
 		list = append(list, banner{toneBad, "The log is full.", orElse(s.Detail,
 			"Senders are answered 503 and keep their events; nothing is lost, and nothing new arrives until there is room.")})
+	case LogFine:
 	case LogUnreachable:
 		list = append(list, banner{toneBad, "The log cannot be reached.", orElse(s.Detail,
 			"Senders are answered 503 and keep their events; nothing is lost, and nothing new arrives until it is back.")})

@@ -61,10 +61,9 @@ func (s *Server) press(do func(r *http.Request, verb inventory.Verb, d *deed) (b
 		}
 		d, err := formDeed(w, r)
 		if err == nil {
-			http.SetCookie(w, &http.Cookie{
-				Name: nameCookie, Value: url.QueryEscape(strings.TrimSpace(d.By)), Path: "/", MaxAge: int((365 * 24 * time.Hour).Seconds()),
-				HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: s.sessions.secure,
-			})
+			c := s.sessions.cookie(nameCookie, url.QueryEscape(strings.TrimSpace(d.By)))
+			c.MaxAge = int((365 * 24 * time.Hour).Seconds())
+			http.SetCookie(w, c)
 			var back string
 			if back, err = do(r, inventory.Verb(r.PostFormValue("verb")), d); err == nil {
 				s.shared.forget() // who pressed wants to see what came of it

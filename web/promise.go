@@ -166,6 +166,8 @@ func promiseSentence(o *slo.Objective) string {
 		what += " at stores that post in real time"
 	case inventory.PostingBatch:
 		what += " at stores that post in batches"
+	case inventory.PostingStoreDay:
+		what += " at stores that post by the day"
 	}
 	over := span(o.Window)
 	if days := int(o.Window / (24 * time.Hour)); o.Window == time.Duration(days)*24*time.Hour {

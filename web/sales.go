@@ -3,7 +3,6 @@ package web
 import (
 	"context"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/a-h/templ"
@@ -77,15 +76,4 @@ func sayVerdicts(s string) string {
 		parts[i] = verdictLabel(inventory.Verdict(p))
 	}
 	return strings.Join(parts, ", ")
-}
-
-// openKinds lists the kinds of a lifecycle's open findings, each once.
-func openKinds(l *inventory.Lifecycle) []inventory.Kind {
-	var kinds []inventory.Kind
-	for _, f := range l.Findings {
-		if f.State == inventory.FindingOpen && !slices.Contains(kinds, f.Kind) {
-			kinds = append(kinds, f.Kind)
-		}
-	}
-	return kinds
 }

@@ -93,8 +93,8 @@ func serve(tb testing.TB, change ...func(*web.Options)) *site {
 	s.Server = httptest.NewServer(s.server)
 	tb.Cleanup(func() {
 		s.server.Close()
-		s.Server.CloseClientConnections()
-		s.Server.Close()
+		s.CloseClientConnections()
+		s.Close()
 	})
 	return s
 }
@@ -111,6 +111,7 @@ func (s *site) idOf(tb testing.TB, receipt string) string {
 
 // pageList names every page worth looking at.
 func (s *site) pageList(tb testing.TB) map[string]string {
+	tb.Helper()
 	trace := func(receipt string) string { return "/trace/" + url.PathEscape(s.idOf(tb, receipt)) }
 	return map[string]string{
 		"tower":          "/",

@@ -96,7 +96,12 @@ func TestRevoked(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- g.Watch(ctx) }()
-	defer func() { cancel(); <-done }()
+	defer func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}()
 
 	list, _ := ReadTokens(file)
 	kept, n := list.Revoke("pos")

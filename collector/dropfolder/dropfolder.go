@@ -339,7 +339,7 @@ func (w *Watcher) file(ctx context.Context, folder int, name string) error {
 			return fmt.Errorf("keep checkpoint: %w", err)
 		}
 	}
-	return w.move(folder, name, document, point)
+	return w.move(ctx, folder, name, document, point)
 }
 
 func (w *Watcher) take(ctx context.Context, folder int, name string, document *os.File, id string, resume collector.Resume, reader Reader) (checkpoint, error) {

@@ -13,7 +13,7 @@ import (
 
 // move puts a file that was taken under a free name in done or failed, and its
 // marker with it.
-func (w *Watcher) move(folder int, name string, document *os.File, point checkpoint) error {
+func (w *Watcher) move(ctx context.Context, folder int, name string, document *os.File, point checkpoint) error {
 	f := w.o.Folders[folder]
 	sub := DoneDir
 	if point.Quarantined > 0 {
@@ -61,7 +61,7 @@ func (w *Watcher) move(folder int, name string, document *os.File, point checkpo
 	if sub == FailedDir {
 		level = slog.LevelWarn
 	}
-	w.o.Log.Log(context.Background(), level, "took a dropped file", "folder", f.Dir, "file", name, "events", point.Events, "quarantined", point.Quarantined, "moved", filepath.Join(sub, filepath.Base(to)))
+	w.o.Log.Log(ctx, level, "took a dropped file", "folder", f.Dir, "file", name, "events", point.Events, "quarantined", point.Quarantined, "moved", filepath.Join(sub, filepath.Base(to)))
 	return errors.Join(syncDir(f.Dir), syncDir(filepath.Join(f.Dir, sub)))
 }
 

@@ -38,6 +38,7 @@ func (p *parser) rule(m *Mapping, env *cel.Env, name string, n *yaml.Node, corre
 		}
 		r.paths = p.paths(n)
 		return r
+	default: // fields; what is none of these is wrong there
 	}
 	before := len(p.errs)
 	p.fields(n, name, ruleFields, func(field string, v *yaml.Node) {

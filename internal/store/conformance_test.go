@@ -94,6 +94,7 @@ func count(tb testing.TB, s *store.Store, sql string) (n uint64) {
 // drawn returns what draw gives in each of rapid's checks: one write for all of
 // them, instead of one each, keeps the test short.
 func drawn[T any](t *testing.T, draw func(rt *rapid.T, i int) T) (all []T) {
+	t.Helper()
 	rapid.Check(t, func(rt *rapid.T) { all = append(all, draw(rt, len(all))) })
 	return all
 }

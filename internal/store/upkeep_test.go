@@ -391,6 +391,7 @@ func TestEveryStatementIsUnderstood(t *testing.T) {
 
 // example is a value of a parameter's type.
 func example(t *testing.T, q queries.Query, typ string) any {
+	t.Helper()
 	switch base, _, _ := strings.Cut(typ, "("); base {
 	case "String", "LowCardinality", "Identifier":
 		return "events"

@@ -145,7 +145,9 @@ func startServer(t *testing.T, binary string) string {
 	t.Cleanup(func() {
 		if !stopped {
 			_ = server.Process.Kill()
-			<-exited
+			if err := <-exited; err == nil {
+				t.Error("the server that was killed ended well")
+			}
 		}
 	})
 

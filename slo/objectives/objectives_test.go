@@ -192,6 +192,23 @@ func TestLoad(t *testing.T) {
 	}
 }
 
+// What a store posts besides its day, a goods receipt or an adjustment, can be
+// promised there too; a posting nobody has is a slip.
+func TestPosting(t *testing.T) {
+	shipped := string(shippedFile(t))
+	for _, posting := range inventory.Postings {
+		raw := strings.ReplaceAll(shipped, "posting: realtime", "posting: "+string(posting))
+		got, err := objectives.Parse("f.yaml", []byte(raw))
+		if err != nil || len(got) != 1 || got[0].Indicator.Posting != posting {
+			t.Errorf("%s: %v, %v", posting, got, err)
+		}
+	}
+	raw := strings.ReplaceAll(shipped, "posting: realtime", "posting: hourly")
+	if _, err := objectives.Parse("f.yaml", []byte(raw)); err == nil || !strings.Contains(err.Error(), `posting is "hourly"; this build reads realtime or batch or store_day`) {
+		t.Errorf("posting: hourly: %v", err)
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	raw, err := os.ReadFile("sale_posted.yaml")
 	if err != nil {

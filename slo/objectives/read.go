@@ -166,7 +166,7 @@ func (r *reader) indicator(in *indicator) (i slo.Indicator) {
 	}
 	if good.Spec.Posting.value != "" || total.Spec.Posting.value != "" {
 		i.Posting = inventory.Posting(r.same(good.Spec.Posting, total.Spec.Posting, "posting"))
-		r.oneOf(total.Spec.Posting, "posting", string(inventory.PostingRealtime), string(inventory.PostingBatch))
+		r.oneOf(total.Spec.Posting, "posting", string(inventory.PostingRealtime), string(inventory.PostingBatch), string(inventory.PostingStoreDay))
 	}
 	i.Within = r.duration(good.Spec.Within, "good.within")
 	if total.Spec.Within.value != "" {

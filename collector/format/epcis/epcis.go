@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"io"
 	"slices"
 
@@ -41,7 +42,7 @@ func (Format) Read(ctx context.Context, document io.Reader, source format.Source
 	r := &reader{ctx: ctx, source: source, yield: yield, prefixes: prefixes{}}
 	buffered := bufio.NewReaderSize(document, 64<<10)
 	head, err := buffered.Peek(4 << 10)
-	if err != nil && err != io.EOF { //nolint:errorlint // bufio returns it as it is
+	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
 	text := bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")), " \t\r\n")

@@ -49,7 +49,8 @@ func (e *event) read(hash func() (id string, err error)) (inventory.Event, []for
 		Attributes: map[string]string{},
 	}
 	if _, ok := kinds[e.kind]; !ok {
-		return e.fail(e.path, "is "+show(e.kind)+", which is no kind of EPCIS event: want ObjectEvent, AggregationEvent, TransactionEvent, TransformationEvent or AssociationEvent.")
+		e.fail(e.path, "is "+show(e.kind)+", which is no kind of EPCIS event: want ObjectEvent, AggregationEvent, TransactionEvent, TransformationEvent or AssociationEvent.")
+		return inventory.Event{}, e.notes, e.problem
 	}
 	e.keep("type", e.kind)
 	e.readTransactions()
@@ -79,9 +80,9 @@ func (e *event) read(hash func() (id string, err error)) (inventory.Event, []for
 	return e.out, e.notes, e.problem
 }
 
-func (e *event) fail(path, detail string) (inventory.Event, []format.Note, *format.Problem) {
+// fail keeps why the event cannot be read.
+func (e *event) fail(path, detail string) {
 	e.problem = &format.Problem{Path: path, Detail: detail}
-	return inventory.Event{}, e.notes, e.problem
 }
 
 func (e *event) note(code, path, detail string) {

@@ -154,6 +154,7 @@ func (e *event) line(l inventory.Line, quantity inventory.Decimal, m movement) {
 		l.Measure, l.Counted, l.AsOf = "absolute", quantity.String(), e.out.TimeAsSent
 	case none:
 		l.Stock = "none"
+	case in: // as it was sent
 	}
 	e.out.Lines = append(e.out.Lines, l)
 }

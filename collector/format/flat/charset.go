@@ -14,22 +14,9 @@ import (
 type charset struct {
 	name string
 	to   *[256]rune // nil for UTF-8
-	// newline and ret end records; quote and the delimiter are looked up by from.
+	// newline and ret end records.
 	newline []byte
 	ret     byte
-}
-
-// from returns the byte of an ASCII character.
-func (c *charset) from(ascii byte) byte {
-	if c.to == nil {
-		return ascii
-	}
-	for b, r := range c.to {
-		if r == rune(ascii) {
-			return byte(b)
-		}
-	}
-	return ascii
 }
 
 // text decodes raw. ok is false where it is not of this encoding.

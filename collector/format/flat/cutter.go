@@ -157,9 +157,9 @@ func (c *cutter) slice() ([]byte, error) {
 		return c.in.ReadSlice(ends[0])
 	}
 	for n := 1; ; {
-		part, err := c.in.Peek(n)
+		_, err := c.in.Peek(n) // reads on until there are n bytes
 		n = max(n, c.in.Buffered())
-		part, _ = c.in.Peek(n)
+		part, _ := c.in.Peek(n)
 		if i := bytes.IndexAny(part, "\x15\x25\n"); i >= 0 {
 			part = part[:i+1]
 			_, _ = c.in.Discard(len(part))

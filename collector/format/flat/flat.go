@@ -3,6 +3,7 @@ package flat
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"io"
 	"path"
@@ -108,7 +109,7 @@ func (f Format) Read(ctx context.Context, document io.Reader, source format.Sour
 	rest := document
 	if err != nil { // shorter than that, or broken
 		rest = failed{err}
-		if err == io.EOF || err == io.ErrUnexpectedEOF { //nolint:errorlint // what io.ReadFull returns as it is
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			rest = failed{io.EOF}
 		}
 	}

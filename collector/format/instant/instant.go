@@ -73,13 +73,12 @@ func Read(text string, zone *time.Location, path string) (Time, error) {
 		t.note(format.NotStandard, path, text+" is a leap second: read as the second after 59.")
 	}
 	wall := time.Date(year, time.Month(month), day, hour, minute, second, nanos, time.UTC)
-	offset := m[9]
-	switch {
-	case offset == "":
+	switch offset := m[9]; offset {
+	case "":
 		var notes []format.Note
 		t.Time, notes = format.WallTime(wall, zone, path)
 		t.Notes = append(t.Notes, notes...)
-	case offset == "Z" || offset == "z":
+	case "Z", "z":
 		t.Time, t.HasOffset, t.Zulu = wall, true, true
 	default:
 		at, err := Offset(offset)

@@ -76,7 +76,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	most, n := uint64(0), 0
 	err := (poslog.Format{}).Read(context.Background(), in, format.Source{Name: "/pos"}, func(i format.Item) error {
 		if i.Problem != nil || len(i.Event.Lines) != 20 {
-			return fmt.Errorf("item %d: %v, %d lines", n, i.Problem, len(i.Event.Lines))
+			return fmt.Errorf("item %d: %w, %d lines", n, i.Problem, len(i.Event.Lines))
 		}
 		if n++; n%2000 == 0 {
 			runtime.GC()

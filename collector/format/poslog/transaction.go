@@ -182,9 +182,9 @@ func (t *transaction) time() {
 	e.Time, e.TimeAsSent = read.Time.UTC().Truncate(time.Microsecond), sent
 	t.notes = append(t.notes, read.Notes...)
 	if read.HasOffset && !read.Zulu && zone != nil {
-		if _, said := read.Time.Zone(); said != offsetIn(read.Time, zone) {
+		if _, said := read.Zone(); said != offsetIn(read.Time, zone) {
 			t.note(format.OffsetDoubtful, path, fmt.Sprintf("%s has the offset %s, but the clock in %s, the declared zone, is at %s then: read as sent. One of the two is wrong.",
-				sent, instant.OffsetOf(read.Time), zone, instant.OffsetOf(read.Time.In(zone))))
+				sent, instant.OffsetOf(read.Time), zone, instant.OffsetOf(read.In(zone))))
 		}
 	}
 }

@@ -171,9 +171,9 @@ func (d *document) happened(moments ...moment) {
 		d.note(n.Code, strings.TrimPrefix(n.Path, d.path), n.Detail)
 	}
 	if t.HasOffset && !t.Zulu && declared != nil {
-		if instant.OffsetOf(t.Time) != instant.OffsetOf(t.Time.In(declared)) {
+		if instant.OffsetOf(t.Time) != instant.OffsetOf(t.In(declared)) {
 			d.note(format.OffsetDoubtful, best.at.Path(), fmt.Sprintf("%s has the offset %s, but the clock in %s, the declared zone, is at %s then: read as sent. One of the two is wrong.",
-				sent, instant.OffsetOf(t.Time), declared, instant.OffsetOf(t.Time.In(declared))))
+				sent, instant.OffsetOf(t.Time), declared, instant.OffsetOf(t.In(declared))))
 		}
 	}
 }

@@ -488,7 +488,7 @@ func shopifyLevel(m *message, action string) {
 	step := map[string]string{"connect": "connected", "disconnect": "disconnected"}[action]
 	d := m.draft(v, "snapshot", cmp.Or(step, "reported"), "ecommerce")
 	item := v.Get("inventory_item_id")
-	id := item.String()
+	var id string
 	// gid://shopify/InventoryLevel/<location>?inventory_item_id=<item>
 	if _, exact, ok := strings.Cut(v.Get("admin_graphql_api_id").String(), "?inventory_item_id="); ok && exact != "" {
 		id = number(d.believed("gid://shopify/InventoryItem/"+exact, item))

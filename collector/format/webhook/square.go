@@ -289,7 +289,7 @@ func squareOrder(m *message, kind string, object *jsonread.Value) {
 	if kind == "order.fulfillment.updated" {
 		for _, u := range body.Get("fulfillment_update").List() {
 			f := *d
-			f.Event.Attributes = map[string]string{}
+			f.Attributes = map[string]string{}
 			f.Keys = append([]inventory.Key(nil), d.Keys...)
 			f.notes = append([]format.Note(nil), d.notes...)
 			f.at = u

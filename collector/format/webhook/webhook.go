@@ -356,7 +356,7 @@ func stepName(word string) string {
 	for i, r := range word {
 		switch {
 		case r >= 'A' && r <= 'Z':
-			if i > 0 && !strings.HasSuffix(b.String(), "_") && !(word[i-1] >= 'A' && word[i-1] <= 'Z') {
+			if i > 0 && !strings.HasSuffix(b.String(), "_") && (word[i-1] < 'A' || word[i-1] > 'Z') {
 				b.WriteByte('_')
 			}
 			b.WriteRune(r - 'A' + 'a')

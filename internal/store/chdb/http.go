@@ -314,7 +314,7 @@ func (e *Engine) query(ctx context.Context, c *conn, q *request) (*answer, error
 			return e.failed(ctx, res.err)
 		}
 	case <-res.ctx.Done():
-		return nil, context.Cause(res.ctx)
+		return nil, context.Cause(res.ctx) //nolint:contextcheck // it is ctx, which also ends with the engine
 	}
 	res.current, res.rest = first, first
 	a := &answer{status: http.StatusOK, header: e.newHeader(), body: res}
