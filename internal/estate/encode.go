@@ -41,7 +41,13 @@ type eventData struct {
 	Transaction    *transactionJSON  `json:"transaction,omitempty"`
 	ReasonCode     string            `json:"reason_code,omitempty"`
 	EnteredOffline bool              `json:"entered_offline,omitempty"`
+	Covers         *coversJSON       `json:"covers,omitempty"`
 	Lines          []lineJSON        `json:"lines,omitempty"`
+}
+
+type coversJSON struct {
+	Location     string `json:"location,omitempty"`
+	BusinessDate string `json:"business_date,omitempty"`
 }
 
 type transactionJSON struct {
@@ -92,7 +98,7 @@ func cloudEventOf(e *inventory.Event, zone *time.Location) cloudEvent {
 			Workflow: e.Workflow, Step: e.Step, System: e.System, Outcome: string(e.Outcome), Attempt: e.Attempt,
 			Location: e.Location, Register: e.Register, BusinessDate: e.BusinessDate, Operator: e.Operator, Device: e.Device,
 			Keys: named(e.Keys), Transaction: transactionOf(e), ReasonCode: e.ReasonCode, EnteredOffline: e.EnteredOffline,
-			Lines: linesOf(e),
+			Covers: coversOf(e), Lines: linesOf(e),
 		},
 	}
 }
@@ -114,6 +120,13 @@ func transactionOf(e *inventory.Event) *transactionJSON {
 		return nil
 	}
 	return &transactionJSON{t.Kind, t.Mode, t.Status, t.Sequence, t.SequenceMax}
+}
+
+func coversOf(e *inventory.Event) *coversJSON {
+	if e.Covers == nil {
+		return nil
+	}
+	return &coversJSON{e.Covers.Location, e.Covers.BusinessDate}
 }
 
 func linesOf(e *inventory.Event) []lineJSON {
@@ -167,6 +180,11 @@ func attributes(e *inventory.Event, to pcommon.Map) error {
 	}
 	if t := transactionOf(e); t != nil {
 		if err := putJSON("transaction", t); err != nil {
+			return err
+		}
+	}
+	if c := coversOf(e); c != nil {
+		if err := putJSON("covers", c); err != nil {
 			return err
 		}
 	}
