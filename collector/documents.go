@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/stocktrace/stocktrace/collector/canonical"
 	"github.com/stocktrace/stocktrace/collector/format"
@@ -165,6 +166,13 @@ func (t *taking) flush(ctx context.Context) error {
 		}
 		if err != nil && !errors.Is(err, errOutOfScope) {
 			return err
+		}
+		for _, r := range t.part.Rejected[len(t.part.Rejected)-t.part.Outsized:] {
+			t.taken.Events--
+			t.taken.Quarantined++
+			if len(t.taken.Failed) < MostFailed {
+				t.taken.Failed = append(t.taken.Failed, strings.TrimPrefix(r.Pointer, t.from.Document+"#"))
+			}
 		}
 		for i := 0; i < len(t.part.Rejected) && len(t.taken.Rejected) < mostListed; i++ {
 			q := t.part.Rejected[i].Quarantined

@@ -17,7 +17,7 @@ import (
 //	200  everything of it is on disk: {"accepted":n,"quarantined":[…]}
 //	400  one event, or the envelope, cannot be read; it is in the quarantine
 //	401, 403  the sender is not known, or may not say what it says
-//	413  too large, also after decompression
+//	413  too large, also after decompression; one event is in the quarantine then
 //	415  another media type or encoding
 //	429, 503  nothing is acknowledged; repeat after Retry-After
 //
@@ -90,7 +90,15 @@ func (h *eventsHandler) single(w http.ResponseWriter, r *http.Request, body []by
 		return
 	}
 	batch := canonical.Batch{Records: []inventory.Record{record}}
-	h.store(w, r, &batch)
+	if err := h.intake.take(r.Context(), canonical.TransportCloudEvents, &batch); err != nil {
+		h.refuse(w, err)
+		return
+	}
+	if len(batch.Rejected) > 0 {
+		rejected(w, &batch.Rejected[0].Quarantined)
+		return
+	}
+	accepted(w, &batch)
 }
 
 // private takes people out of a body before it is read. One that is not JSON is
@@ -110,15 +118,15 @@ func (h *eventsHandler) batch(w http.ResponseWriter, r *http.Request, body []byt
 		h.reject(w, r, canonical.RejectCloudEventBatch(body, err, now))
 		return
 	}
-	h.store(w, r, &batch)
-}
-
-// store answers once everything is on disk.
-func (h *eventsHandler) store(w http.ResponseWriter, r *http.Request, batch *canonical.Batch) {
-	if err := h.intake.take(r.Context(), canonical.TransportCloudEvents, batch); err != nil {
+	if err := h.intake.take(r.Context(), canonical.TransportCloudEvents, &batch); err != nil {
 		h.refuse(w, err)
 		return
 	}
+	accepted(w, &batch)
+}
+
+// accepted answers when everything is on disk.
+func accepted(w http.ResponseWriter, batch *canonical.Batch) {
 	answer := struct {
 		Accepted    int              `json:"accepted"`
 		Quarantined []quarantinedRef `json:"quarantined"`

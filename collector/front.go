@@ -117,6 +117,11 @@ func (f *front) reject(w http.ResponseWriter, r *http.Request, entry inventory.Q
 		f.refuse(w, err)
 		return
 	}
+	rejected(w, &entry)
+}
+
+// rejected says why all of a request is in the quarantine.
+func rejected(w http.ResponseWriter, entry *inventory.Quarantined) {
 	status, title := http.StatusBadRequest, "The event cannot be read"
 	if entry.Reason == canonical.Oversized {
 		status, title = http.StatusRequestEntityTooLarge, "The event is too large"

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/stocktrace/stocktrace/collector/access"
@@ -54,14 +55,22 @@ func (in *intake) take(ctx context.Context, transport string, batch *canonical.B
 	ctx, cancel := context.WithTimeout(ctx, in.timeout)
 	defer cancel()
 	if len(batch.Records) > 0 {
-		if err := in.publisher.Publish(ctx, batch.Records); err != nil {
+		outsized, err := in.publish(ctx, batch.Records, 0)
+		if err != nil {
 			in.refused(transport, err)
 			return fmt.Errorf("publish: %w", err)
 		}
+		if len(outsized) > 0 {
+			batch.Outsize(outsized)
+		}
 	}
 	if len(batch.Rejected) > 0 {
-		if err := in.quarantine(ctx, batch.Quarantined()); err != nil {
+		kept, err := in.quarantine(ctx, batch.Quarantined())
+		if err != nil {
 			return err
+		}
+		for i := range kept {
+			batch.Rejected[i].Quarantined = kept[i]
 		}
 	}
 	if n := len(batch.Records); n > 0 {
@@ -75,6 +84,25 @@ func (in *intake) take(ctx context.Context, transport string, batch *canonical.B
 	in.metrics.ofSource(who.Name, batch)
 	in.foreign(transport, batch.Foreign)
 	return nil
+}
+
+// publish appends records and returns the places of those that no message of the
+// log takes, counted from first; all others are on disk. To find them it halves
+// what does not fit: who sent it cannot know, and would repeat it for ever.
+func (in *intake) publish(ctx context.Context, records []inventory.Record, first int) (outsized []int, err error) {
+	err = in.publisher.Publish(ctx, records)
+	if !errors.Is(err, ErrTooLarge) {
+		return nil, err
+	}
+	if len(records) == 1 {
+		return []int{first}, nil
+	}
+	half := len(records) / 2
+	if outsized, err = in.publish(ctx, records[:half], first); err != nil {
+		return nil, err
+	}
+	more, err := in.publish(ctx, records[half:], first+half)
+	return append(outsized, more...), err
 }
 
 // admit takes out of the batch what its sender may not say, and the rest out of
@@ -157,19 +185,48 @@ func (in *intake) keep(ctx context.Context, entry *inventory.Quarantined) error 
 	}
 	ctx, cancel := context.WithTimeout(ctx, in.timeout)
 	defer cancel()
-	return in.quarantine(ctx, []inventory.Quarantined{*entry})
+	kept, err := in.quarantine(ctx, []inventory.Quarantined{*entry})
+	if err == nil {
+		*entry = kept[0]
+	}
+	return err
 }
 
-func (in *intake) quarantine(ctx context.Context, entries []inventory.Quarantined) error {
-	if err := in.publisher.Quarantine(ctx, entries); err != nil {
+// quarantine stores entries and returns them as they are kept: of one that no
+// message takes whole, as much as one does.
+func (in *intake) quarantine(ctx context.Context, entries []inventory.Quarantined) (kept []inventory.Quarantined, err error) {
+	if kept, err = in.shorten(ctx, entries); err != nil {
 		in.refused(entries[0].Transport, err)
-		return fmt.Errorf("quarantine: %w", err)
+		return nil, fmt.Errorf("quarantine: %w", err)
 	}
-	for _, e := range entries {
+	for _, e := range kept {
 		in.metrics.quarantined(1, e.Transport, e.Reason)
 		in.metrics.bytes(len(e.Raw), e.Transport)
 	}
-	return nil
+	return kept, nil
+}
+
+func (in *intake) shorten(ctx context.Context, entries []inventory.Quarantined) ([]inventory.Quarantined, error) {
+	err := in.publisher.Quarantine(ctx, entries)
+	if !errors.Is(err, ErrTooLarge) {
+		return entries, err
+	}
+	if len(entries) > 1 {
+		half := len(entries) / 2
+		a, err := in.shorten(ctx, entries[:half])
+		if err != nil {
+			return nil, err
+		}
+		b, err := in.shorten(ctx, entries[half:])
+		return slices.Concat(a, b), err
+	}
+	// Whatever refuses the little that is left in the end is no size: the sender
+	// hears that it may try again.
+	entry, whole := entries[0], len(entries[0].Raw)
+	for errors.Is(err, ErrTooLarge) && canonical.Shorten(&entry, whole) {
+		err = in.publisher.Quarantine(ctx, []inventory.Quarantined{entry})
+	}
+	return []inventory.Quarantined{entry}, err
 }
 
 func (in *intake) foreign(transport string, n int) { in.metrics.ofOthers(transport, n) }

@@ -21,12 +21,16 @@ type Publisher interface {
 }
 
 // Errors a Publisher may wrap to say why nothing was stored. Any other error is
-// answered in the same way: the sender retries.
+// answered as [ErrFull] and [ErrUnavailable] are: the sender retries.
 var (
 	// ErrFull says that the log has reached its size limit.
 	ErrFull = errors.New("the log is full")
 	// ErrUnavailable says that the log cannot be reached.
 	ErrUnavailable = errors.New("the log is unavailable")
+	// ErrTooLarge says that one of what was given is larger than a message of the
+	// log may be. It never will be smaller: it is kept in the quarantine, as far as
+	// that takes it, and what came with it is published without it.
+	ErrTooLarge = errors.New("too large for a message of the log")
 )
 
 // errOutOfScope is why a sender may not say what it said. It does not pass: who

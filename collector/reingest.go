@@ -55,7 +55,13 @@ func (g *Reingester) Reingest(ctx context.Context, q inventory.Quarantined) (eve
 	if events = len(batch.Records); events == 0 {
 		return 0, fmt.Errorf("%w: there is no event in it", ErrStill)
 	}
-	return events, g.intake.take(access.Admitted(ctx), q.Transport, &batch)
+	if err := g.intake.take(access.Admitted(ctx), q.Transport, &batch); err != nil {
+		return 0, err
+	}
+	if len(batch.Rejected) > 0 {
+		return 0, fmt.Errorf("%w: %s", ErrStill, batch.Rejected[0].Detail)
+	}
+	return events, nil
 }
 
 func (g *Reingester) read(ctx context.Context, q inventory.Quarantined) (batch canonical.Batch, err error) {

@@ -10,7 +10,7 @@ type Quarantined struct {
 	Source      string // who sent it, as far as known
 	Transport   string
 	ContentType string
-	Reason      string // malformed, unreadable, contradiction; poison: a message of our own log
+	Reason      string // malformed, unreadable, contradiction, oversized; poison: a message of our own log
 	Pointer     string // JSON pointer or path of what is wrong
 	Detail      string // one sentence: what is wrong and what to do
 	Raw         []byte

@@ -5,8 +5,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
+	"github.com/stocktrace/stocktrace/collector/format"
 	"github.com/stocktrace/stocktrace/inventory"
 )
 
@@ -23,8 +25,10 @@ const MaxQuarantined = 4 << 20
 type Batch struct {
 	// Records are the events that could be read, in the order they were sent.
 	Records []inventory.Record
-	// Rejected are those that could not.
+	// Rejected are those that could not, and at its end the Outsized that could be
+	// read and are more than the log takes in one message.
 	Rejected []Rejected
+	Outsized int
 	// Foreign counts spans and log records that do not speak of inventory.
 	Foreign int
 	// Refused are those that [Batch.Refuse] took out; they are stored nowhere.
@@ -36,6 +40,66 @@ type Refused struct {
 	Index   int
 	Pointer string
 	Detail  string
+}
+
+// Outsize moves records, named by their places in Records in ascending order,
+// to the rejected: a message of the log does not take them.
+func (b *Batch) Outsize(places []int) {
+	elsewhere := make(map[int]bool, len(b.Rejected)+len(b.Refused))
+	for _, r := range b.Rejected {
+		elsewhere[r.Index] = true
+	}
+	for _, r := range b.Refused {
+		elsewhere[r.Index] = true
+	}
+	// The slice may be kept by whom it was given to, so it is left as it is.
+	kept := make([]inventory.Record, 0, len(b.Records)-len(places))
+	index := 0
+	for i := range b.Records {
+		for elsewhere[index] {
+			index++
+		}
+		r := &b.Records[i]
+		if len(places) == 0 || places[0] != i {
+			kept = append(kept, *r)
+		} else {
+			places = places[1:]
+			from := format.Source{Document: r.Event.Attributes[AttributeDocument]}
+			err := &Error{Oversized, placeIn(from, r.Event.Attributes[AttributePath]), errOutsized}
+			b.reject(index, quarantined(r.Transport, r.RawType, r.Event.Source, r.Raw, err, r.ReceivedAt))
+		}
+		index++
+	}
+	b.Outsized += len(b.Records) - len(kept)
+	b.Records = kept
+}
+
+const errOutsized = "is larger than a message of the log may be, and would be however often it is sent: split it, " +
+	"or raise max_payload of the NATS server"
+
+// Shorten halves what an entry keeps of its bytes, for a quarantine that does not
+// take all of them, and says so in its detail. It returns false where there is
+// nothing left to leave out. The entry keeps its id, so that the same input is
+// recognised as the same.
+func Shorten(q *inventory.Quarantined, whole int) bool {
+	const mostText = 1 << 10
+	if len(q.Raw) == 0 && len(q.Pointer) <= mostText && len(q.Detail) <= 2*mostText {
+		return false
+	}
+	before, _, _ := strings.Cut(q.Detail, shortened)
+	q.Pointer, q.Detail = cut(q.Pointer, mostText), cut(before, mostText)
+	q.Raw = q.Raw[:len(q.Raw)/2]
+	if len(q.Raw) < mostText {
+		q.Raw = nil
+	}
+	q.Detail += fmt.Sprintf("%s%d bytes, of which a message of the log takes the first %d)", shortened, whole, len(q.Raw))
+	return true
+}
+
+const shortened = " (cut: "
+
+func cut(text string, most int) string {
+	return strings.ToValidUTF8(text[:min(len(text), most)], "")
 }
 
 // Refuse takes out of the batch the records and rejected events for which the

@@ -11,10 +11,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/stocktrace/stocktrace/collector"
 	"github.com/stocktrace/stocktrace/internal/store"
 	"github.com/stocktrace/stocktrace/internal/stream"
-	"github.com/stocktrace/stocktrace/inventory"
 	"github.com/stocktrace/stocktrace/web"
 )
 
@@ -163,31 +161,6 @@ func (p *pulse) lastRefused() time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.refused
-}
-
-// watch tells the pulse when the log refuses a message because it is full.
-func (p *pulse) watch(to collector.Publisher) collector.Publisher { return watched{to, p} }
-
-type watched struct {
-	collector.Publisher
-	pulse *pulse
-}
-
-func (w watched) Publish(ctx context.Context, records []inventory.Record) error {
-	return w.note(w.Publisher.Publish(ctx, records))
-}
-
-func (w watched) Quarantine(ctx context.Context, entries []inventory.Quarantined) error {
-	return w.note(w.Publisher.Quarantine(ctx, entries))
-}
-
-func (w watched) note(err error) error {
-	if errors.Is(err, stream.ErrFull) {
-		w.pulse.mu.Lock()
-		w.pulse.refused = time.Now()
-		w.pulse.mu.Unlock()
-	}
-	return err
 }
 
 func (p *pulse) last() state {

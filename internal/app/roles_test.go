@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
+
 	"github.com/stocktrace/stocktrace/internal/app"
 	"github.com/stocktrace/stocktrace/internal/testenv"
 )
@@ -81,6 +83,9 @@ func TestFullLog(t *testing.T) {
 	if status != http.StatusServiceUnavailable || retry == "" {
 		t.Fatalf("a full log answers %d, Retry-After %q", status, retry)
 	}
+	if _, metrics := i.do(http.MethodGet, "/metrics", "", ""); !strings.Contains(metrics, `stocktrace_collector_refused_total{reason="full",transport="cloudevents"} 1`) {
+		t.Error("the metrics do not say that it was refused because the log is full")
+	}
 	deadline := time.Now().Add(30 * time.Second)
 	for {
 		var s struct {
@@ -104,6 +109,45 @@ func TestFullLog(t *testing.T) {
 	}
 	if status, _ := i.do(http.MethodGet, "/", "", ""); status != http.StatusOK {
 		t.Errorf("the tower: %d", status)
+	}
+}
+
+// TestAServerOfSmallMessages gives the collector a NATS server that takes less
+// than events may have: what is too large is answered for good and kept, what came
+// with it is on disk.
+func TestAServerOfSmallMessages(t *testing.T) {
+	nats, err := server.NewServer(&server.Options{Port: server.RANDOM_PORT, Host: "127.0.0.1", NoSigs: true, NoLog: true, JetStream: true, StoreDir: t.TempDir(), MaxPayload: 64 << 10, Username: "store", Password: "hunter2"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	nats.Start()
+	defer nats.WaitForShutdown()
+	defer nats.Shutdown()
+	if !nats.ReadyForConnections(10 * time.Second) {
+		t.Fatal("the server does not start")
+	}
+	i := start(t, filepath.Join(t.TempDir(), "unused"), map[string]string{
+		"role": "collector", "partitions": "2", "nats-url": strings.Replace(nats.ClientURL(), "://", "://store:hunter2@", 1),
+	})
+	defer i.stop()
+	event := func(id string, size int) string {
+		noise := make([]byte, size)
+		_, _ = rand.Read(noise)
+		return fmt.Sprintf(`{"specversion":"1.0","id":%q,"source":"/test","type":"inventory.sale.completed","time":"2026-11-23T10:00:00Z",
+			"data":{"workflow":"sale","step":"completed","system":"pos","location":"1","keys":{"receipt":%q},"noise":%q}}`, id, id, base64.StdEncoding.EncodeToString(noise))
+	}
+	for range 2 { // the same every time: there is nothing to wait for
+		status, body := i.do(http.MethodPost, "/v1/events", "application/cloudevents+json", event("1", 90<<10))
+		if status != http.StatusRequestEntityTooLarge || !strings.Contains(body, `"quarantined":"`) || !strings.Contains(body, "of which a message of the log takes the first") {
+			t.Errorf("%d %s", status, body)
+		}
+	}
+	status, body := i.do(http.MethodPost, "/v1/events", "application/cloudevents-batch+json", "["+event("2", 10)+","+event("3", 90<<10)+","+event("4", 10)+"]")
+	if status != http.StatusOK || !strings.Contains(body, `"accepted":2,"quarantined":[{"index":1,`) {
+		t.Errorf("%d %s", status, body)
+	}
+	if _, metrics := i.do(http.MethodGet, "/metrics", "", ""); strings.Contains(metrics, "stocktrace_collector_refused_total{") || !strings.Contains(metrics, `stocktrace_collector_quarantined_total{reason="oversized",transport="cloudevents"} 3`) {
+		t.Error("the metrics call it refused")
 	}
 }
 

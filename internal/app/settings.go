@@ -444,7 +444,7 @@ var settings = []Setting{
 		set:   roles,
 	},
 	{
-		Name: "nats-url", Placeholder: "URL", Group: GroupOutside,
+		Name: "nats-url", Placeholder: "URL", Group: GroupOutside, Secret: true,
 		Usage: "a NATS server or cluster with JetStream, instead of the embedded one",
 		set:   text(func(s *Settings) *string { return &s.NATSURL }),
 	},

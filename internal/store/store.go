@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -164,6 +165,10 @@ func (s *Store) clientOptions(o Options) (*clickhouse.Options, error) {
 	case o.DSN != "":
 		var err error
 		if client, err = clickhouse.ParseDSN(o.DSN); err != nil {
+			if _, quoted := errors.AsType[*url.Error](err); quoted {
+				// It quotes the whole DSN, and the password with it.
+				err = errors.New("it is no URL: a password's special characters are written as %40 for @, %2F for /, %3A for :")
+			}
 			return nil, fmt.Errorf("read the ClickHouse DSN: %w", err)
 		}
 		if !strings.HasPrefix(o.DSN, "http://") && !strings.HasPrefix(o.DSN, "https://") {

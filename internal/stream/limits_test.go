@@ -587,3 +587,24 @@ func TestAForgottenReaderGoesOn(t *testing.T) {
 		}
 	}
 }
+
+// Neither an error nor the log tells who may enter the server.
+func TestAnErrorTellsNoPassword(t *testing.T) {
+	for _, given := range []string{
+		"nats://store:hunter2@127.0.0.1:1",
+		"nats://hunter2@127.0.0.1:1",
+		"store:hunter2@127.0.0.1:1",
+		"nats://127.0.0.1:1, tls://store:hunter2@127.0.0.1:1",
+		"nats://store:hunter2%zz@127.0.0.1:1", // no URL at all
+		"nats://store:hun/hunter2@127.0.0.1:1",
+		"nats://store:@hunter2@127.0.0.1:1",
+	} {
+		log, err := stream.Open(t.Context(), stream.Options{URL: given})
+		if err == nil {
+			_ = log.Close()
+		}
+		if err == nil || strings.Contains(err.Error(), "hunter2") || !strings.Contains(err.Error(), "127.0.0.1:1") {
+			t.Errorf("%s: %v", given, err)
+		}
+	}
+}

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -166,9 +168,34 @@ func (l *Log) connect(o Options, what string) (*nats.Conn, error) {
 	}
 	conn, err := nats.Connect(o.URL, options...)
 	if err != nil {
-		return nil, fmt.Errorf("connect to nats at %s: %w", o.URL, err)
+		return nil, fmt.Errorf("connect to nats at %s: %w", withoutSecrets(o.URL), plain(err))
 	}
 	return conn, nil
+}
+
+// withoutSecrets is the servers' addresses as they may stand in an error and in a
+// log: what stands before an @ is a token, or a name with its password.
+func withoutSecrets(urls string) string {
+	list := strings.Split(urls, ",")
+	for i, u := range list {
+		u = strings.TrimSpace(u)
+		scheme, rest, found := strings.Cut(u, "://")
+		if !found {
+			scheme, rest = "nats", u
+		}
+		// A password may hold an @ or a slash that was not escaped.
+		list[i] = scheme + "://" + rest[strings.LastIndexByte(rest, '@')+1:]
+	}
+	return strings.Join(list, ",")
+}
+
+// plain is an error without the address it quotes: one that cannot be read as a
+// URL is quoted whole, its password with it.
+func plain(err error) error {
+	if _, quoted := errors.AsType[*url.Error](err); quoted {
+		return errors.New("the address is no URL: a password's special characters are written as %40 for @, %2F for /, %3A for :")
+	}
+	return err
 }
 
 // Close ends the log's subscriptions and connections; an embedded server is
