@@ -46,15 +46,12 @@ const RelCovers = "covers"
 var echoed = []string{"voids"}
 
 // Echoes returns whom else the record concerns, in a fixed order, each once: a
-// pure function of the record, like its entry key.
+// pure function of the record, like its entry key. It costs as much a member
+// however many a posting covers.
 func (r *Record) Echoes() []Echo {
 	e := &r.Event
 	var all []Echo
-	add := func(to ScopedKey, rel string) {
-		if !slices.Contains(all, Echo{to, rel}) {
-			all = append(all, Echo{to, rel})
-		}
-	}
+	add := func(to ScopedKey, rel string) { all = append(all, Echo{to, rel}) }
 	for _, ref := range e.Refs {
 		if !slices.Contains(echoed, ref.Rel) {
 			continue
@@ -66,6 +63,7 @@ func (r *Record) Echoes() []Echo {
 		}
 	}
 	if c := e.Covers; c != nil && c.MemberKey == KeyReceipt {
+		all = slices.Grow(all, len(c.Members)+1)
 		for _, member := range c.Members {
 			if to, ok := (Key{KeyReceipt, member}).Scope(c.Location, ""); ok {
 				add(to, RelCovers)
@@ -89,7 +87,29 @@ func (r *Record) Echoes() []Echo {
 			add(ScopedKey{KeyItemStock, Unpad(e.Location) + "/" + Unpad(l.Item)}, "")
 		}
 	}
-	return all
+	return once(all)
+}
+
+// once drops repetitions, and keeps the order.
+func once(all []Echo) []Echo {
+	const few = 8 // below it looking is cheaper than remembering
+	kept := all[:0]
+	if len(all) <= few {
+		for _, x := range all {
+			if !slices.Contains(kept, x) {
+				kept = append(kept, x)
+			}
+		}
+		return kept
+	}
+	seen := make(map[Echo]struct{}, len(all))
+	for _, x := range all {
+		if _, again := seen[x]; !again {
+			seen[x] = struct{}{}
+			kept = append(kept, x)
+		}
+	}
+	return kept
 }
 
 // registerDay is the book an event of a till goes into: one that carries a
@@ -118,13 +138,18 @@ func (e *Event) PostingDay() (_ ScopedKey, ok bool) {
 		if e.Covers.BusinessDate != "" {
 			date = e.Covers.BusinessDate
 		}
-	case e.System != "pos" || e.Step != "completed" || len(e.Lines) == 0:
+	case e.System != "pos" || e.Step != "completed" || len(e.Lines) == 0 && !e.takesBack():
 		return ScopedKey{}, false
 	}
 	if location == "" || date == "" {
 		return ScopedKey{}, false
 	}
 	return ScopedKey{KeyPostingDay, Unpad(location) + "/" + date}, true
+}
+
+// takesBack reports whether an event takes another transaction, or itself, back.
+func (e *Event) takesBack() bool {
+	return e.Outcome == Reversed || slices.ContainsFunc(e.Refs, func(r Ref) bool { return r.Rel == "voids" })
 }
 
 // off reports whether a count found something else than the book says.

@@ -116,11 +116,11 @@ type claims struct {
 
 // arrive takes in what holds after an arrival at a time and until the next one
 // (zero: for good, as far as now goes). by is the arrival's last record, ended
-// how it ends a kind of finding that no longer holds.
-func (f *claims) arrive(at, until time.Time, by string, held []claim, ended func(inventory.Kind) inventory.Resolution) {
+// how it ends a finding that no longer holds.
+func (f *claims) arrive(at, until time.Time, by string, held []claim, ended func(*inventory.Finding) inventory.Resolution) {
 	for _, x := range f.found {
 		if x.State == inventory.FindingOpen && !slices.ContainsFunc(held, func(c claim) bool { return c.ID == x.ID }) {
-			x.State, x.ClosedAt, x.ClosedBy, x.Resolution = inventory.FindingClosed, at, by, ended(x.Kind)
+			x.State, x.ClosedAt, x.ClosedBy, x.Resolution = inventory.FindingClosed, at, by, ended(x)
 		}
 	}
 	for _, c := range held {
@@ -219,7 +219,7 @@ func (b *stockBook) told(rules *Rules, key inventory.ScopedKey, version string, 
 		var held []claim
 		held, sentence = judge(b.said[:j])
 		last := &b.said[j-1]
-		f.arrive(last.ReceivedAt, until, last.ID, held, func(inventory.Kind) inventory.Resolution {
+		f.arrive(last.ReceivedAt, until, last.ID, held, func(*inventory.Finding) inventory.Resolution {
 			if last.outcome == inventory.Reversed {
 				return inventory.ReversedR
 			}

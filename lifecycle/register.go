@@ -87,7 +87,9 @@ func tillNumber(text string) int {
 // unread reports whether the record carries a number that is none.
 func (m *mark) unread() bool { return m.sequence < 0 && m.printed != "" }
 
-func (m *mark) identity() inventory.Identity { return inventory.Identity{RecordID: m.id, Content: m.content} }
+func (m *mark) identity() inventory.Identity {
+	return inventory.Identity{RecordID: m.id, Content: m.content}
+}
 
 // compareMarks orders marks by arrival.
 func compareMarks(a, b *mark) int {

@@ -380,7 +380,7 @@ func (t *till) judge(by *mark, until time.Time) {
 			}, m.received.Add(trickle)})
 		}
 	}
-	t.arrive(by.received, until, by.id, held, func(inventory.Kind) inventory.Resolution { return inventory.Disproved })
+	t.arrive(by.received, until, by.id, held, func(*inventory.Finding) inventory.Resolution { return inventory.Disproved })
 }
 
 func (t *till) countID(m *mark) string {
