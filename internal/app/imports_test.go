@@ -35,10 +35,13 @@ var importTable = []struct {
 	{"collector/format", []string{"inventory", "collector/gs1", "collector/units"}, []string{"go.opentelemetry.io"}},
 	{"collector/mapping", []string{"inventory", "collector/format", "collector/gs1", "collector/units"}, []string{"go.opentelemetry.io"}},
 	{"collector/dropfolder", []string{"collector"}, nil},
+	{"components", []string{"inventory", "collector", "internal/entrance", "internal/stream"}, []string{"github.com/ClickHouse"}},
+	{"components/canonicalprocessor", []string{"collector"}, []string{"github.com/nats-io", "github.com/ClickHouse"}},
 	{"web", []string{"inventory", "lifecycle", "slo", "alerts"}, []string{"github.com/nats-io", "github.com/ClickHouse"}},
 	{"queries", nil, nil},
 	{"internal/wire", []string{"inventory", "lifecycle"}, []string{"github.com/nats-io", "github.com/ClickHouse"}},
 	{"internal/stream", []string{"inventory", "lifecycle", "internal/wire"}, []string{"github.com/ClickHouse"}},
+	{"internal/entrance", []string{"inventory", "collector", "internal/stream"}, []string{"github.com/ClickHouse"}},
 	{"internal/store", []string{"inventory", "lifecycle", "slo", "alerts", "web", "internal/wire", "queries"}, []string{"github.com/nats-io"}},
 	{"internal/estate", []string{"inventory"}, []string{"github.com/nats-io", "github.com/ClickHouse"}},
 }

@@ -21,8 +21,10 @@ import (
 // DefaultPartitions is how many partitions a new log has unless told otherwise.
 const DefaultPartitions = 8
 
+// MaxPartitions is how many partitions a log may have.
+const MaxPartitions = 256
+
 const (
-	maxPartitions = 256
 	// callTimeout bounds one request to JetStream where the caller sets no bound.
 	callTimeout = 5 * time.Second
 	// ackTimeout bounds how long a publish waits to hear that it is on disk.
@@ -35,6 +37,9 @@ type Options struct {
 	// several separated by commas). One of the two.
 	Server *Server
 	URL    string
+	// Connect are further options of the connection to an external server, such as
+	// credentials.
+	Connect []nats.Option
 	// Partitions is fixed when the log is created; opening it with another
 	// number is an error. 0 takes the log's own, or DefaultPartitions.
 	Partitions int
@@ -87,8 +92,8 @@ func Open(ctx context.Context, o Options) (_ *Log, err error) {
 	switch {
 	case (o.Server == nil) == (o.URL == ""):
 		return nil, errors.New("need either an embedded server or the URL of an external one")
-	case o.Partitions < 0 || o.Partitions > maxPartitions:
-		return nil, fmt.Errorf("%d partitions: need 1 to %d", o.Partitions, maxPartitions)
+	case o.Partitions < 0 || o.Partitions > MaxPartitions:
+		return nil, fmt.Errorf("%d partitions: need 1 to %d", o.Partitions, MaxPartitions)
 	}
 	l := &Log{clock: o.Clock, log: o.Logger}
 	if l.clock == nil {
@@ -166,7 +171,7 @@ func (l *Log) connect(o Options, what string) (*nats.Conn, error) {
 	if o.Server != nil {
 		options = append(options, o.Server.option())
 	}
-	conn, err := nats.Connect(o.URL, options...)
+	conn, err := nats.Connect(o.URL, append(options, o.Connect...)...)
 	if err != nil {
 		return nil, fmt.Errorf("connect to nats at %s: %w", withoutSecrets(o.URL), plain(err))
 	}
