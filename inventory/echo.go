@@ -80,10 +80,12 @@ func (r *Record) Echoes() []Echo {
 		add(ScopedKey{KeyOrderStock, order}, "")
 	}
 	// What the online shop shows after a sale follows rules of its own (domain rule
-	// 16); what it has promised and what it says there is are another matter.
+	// 16); what it has promised and what it says there is are another matter. A
+	// count that was repeated is told also where it comes out even: it is the one
+	// that counts.
 	promises := e.Workflow == "reservation" || e.Workflow == "snapshot"
 	for i := range e.Lines {
-		if l := &e.Lines[i]; promises && l.Bucket == "available" || e.Step == "counted" && l.off() {
+		if l := &e.Lines[i]; promises && l.Bucket == "available" || e.Step == "counted" && (l.off() || e.EffectiveAttempt() > 1) {
 			add(ScopedKey{KeyItemStock, Unpad(e.Location) + "/" + Unpad(l.Item)}, "")
 		}
 	}
@@ -159,6 +161,10 @@ func (l *Line) off() bool {
 	return err == nil && err2 == nil && counted != book
 }
 
+// tills are the workflows that begin at a till: a posting of theirs is of its
+// receipt, also where it carries an order's number.
+var tills = []string{"sale", "return", "void", "posting_batch"}
+
 // orderStep reports whether a step says what was ordered.
 func orderStep(step string) bool { return step == "ordered" || step == "placed" }
 
@@ -166,7 +172,7 @@ func orderStep(step string) bool { return step == "ordered" || step == "placed" 
 // out of stock for: a till's receipt that fulfils it, or a ledger's posting that
 // carries its number.
 func (e *Event) ordered() string {
-	if len(e.Lines) == 0 {
+	if len(e.Lines) == 0 && e.Outcome != Reversed {
 		return ""
 	}
 	if e.System == "pos" {
@@ -179,7 +185,7 @@ func (e *Event) ordered() string {
 		}
 		return ""
 	}
-	if e.Step != "posted" && !orderStep(e.Step) || e.Covers != nil || e.KeyValue(KeyReceipt) != "" {
+	if e.Step != "posted" && !orderStep(e.Step) || e.Covers != nil || e.KeyValue(KeyReceipt) != "" || slices.Contains(tills, e.Workflow) {
 		return "" // a till's receipt, posted
 	}
 	return Unpad(e.KeyValue(KeyOrder))

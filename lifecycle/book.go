@@ -186,49 +186,50 @@ func newBookLifecycle(rules *Rules, key inventory.ScopedKey, place, version stri
 }
 
 // stockBook is a book of few records, kept with their lines.
-type stockBook struct{ said []entry }
+type stockBook struct{ words arrivals[entry] }
 
 func (b *stockBook) hear(r *inventory.Record) {
 	e := newEntry(r)
-	id := e.Identity()
-	if slices.ContainsFunc(b.said, func(x entry) bool { return x.Identity() == id }) {
-		return
-	}
-	at, _ := slices.BinarySearchFunc(b.said, e, byArrival)
-	b.said = slices.Insert(b.said, at, e)
+	b.words.hear(e.Identity(), e)
 }
 
-func (b *stockBook) size() int { return len(b.said) }
+func (b *stockBook) size() int { return b.words.size() }
 
-// told tells a book by what judge claims of each prefix of its arrivals.
+// told tells a book by what judge claims of each prefix of its arrivals, shorter
+// ones first.
 func (b *stockBook) told(rules *Rules, key inventory.ScopedKey, version string, now time.Time,
 	judge func(said []entry) (held []claim, sentence string),
 ) inventory.Lifecycle {
-	l := newBookLifecycle(rules, key, b.said[0].Event.Location, version, now)
+	said := b.words.inOrder(byArrival)
+	l := newBookLifecycle(rules, key, said[0].Event.Location, version, now)
 	f := claims{now: now}
 	sentence := ""
-	for i := 0; i < len(b.said); {
+	for i := 0; i < len(said); {
 		j := i + 1
-		for j < len(b.said) && b.said[j].ReceivedAt.Equal(b.said[i].ReceivedAt) {
+		for j < len(said) && said[j].ReceivedAt.Equal(said[i].ReceivedAt) {
 			j++
 		}
 		until := time.Time{}
-		if j < len(b.said) {
-			until = b.said[j].ReceivedAt
+		if j < len(said) {
+			until = said[j].ReceivedAt
 		}
 		var held []claim
-		held, sentence = judge(b.said[:j])
-		last := &b.said[j-1]
-		f.arrive(last.ReceivedAt, until, last.ID, held, func(*inventory.Finding) inventory.Resolution {
-			if last.outcome == inventory.Reversed {
+		held, sentence = judge(said[:j])
+		last := &said[j-1]
+		f.arrive(last.ReceivedAt, until, last.ID, held, func(x *inventory.Finding) inventory.Resolution {
+			switch {
+			case !last.Event.Time.After(x.OpenedAt):
+				return inventory.Disproved // it had happened when it was told, and we heard late
+			case last.outcome == inventory.Reversed:
 				return inventory.ReversedR
+			default:
+				return inventory.Recovered
 			}
-			return inventory.Recovered
 		})
 		i = j
 	}
-	for i := range b.said {
-		e := &b.said[i]
+	for i := range said {
+		e := &said[i]
 		l.RecordIDs = append(l.RecordIDs, e.ID)
 		if l.StartedAt.IsZero() || e.Event.Time.Before(l.StartedAt) {
 			l.StartedAt = e.Event.Time

@@ -20,6 +20,7 @@ type dayLedger struct {
 	told     map[dayBooking]*dayTold
 	early    []*dayWord // reversals of what has not been heard of
 	place    string     // where the day is, by its first word
+	statuses bool       // some posting says in what status its goods are
 	words    int
 }
 
@@ -247,6 +248,7 @@ func (d *dayLedger) reverse(w *dayWord) {
 
 func (d *dayLedger) book(lines []inventory.Line, sign int) {
 	for i := range lines {
+		d.statuses = d.statuses || lines[i].Status != ""
 		s, q := d.at(&lines[i])
 		s.Posted = s.Posted.Add(signed(q, sign))
 		s.Postings += sign
@@ -262,11 +264,17 @@ func (d *dayLedger) balance() dayBalance {
 	var all []*comparison
 	for k, s := range d.sums {
 		class := slot{item: d.names.find(k.item), status: k.status, unit: k.unit}
+		if !d.statuses {
+			class.status = "" // the ledger tells none apart
+		}
 		c := sums[class]
 		if c == nil {
 			c = &comparison{LineState: inventory.LineState{Item: s.Item, Status: k.status, UOM: k.unit}, class: class.item}
 			sums[class] = c
 			all = append(all, c)
+		}
+		if k.status == "sellable" || c.Status != "sellable" && k.status < c.Status {
+			c.Status = k.status // of several that are one here
 		}
 		// The name it is sold by, else the least of them.
 		if sold, was := s.lines > 0, c.owed; sold && !was || sold == was && s.Item < c.Item {

@@ -252,7 +252,7 @@ func (f *dayFold) arrive(b dayBalance, by *dayWord, until time.Time) {
 		// be on their way.
 		hold(inventory.DuplicatePosting, f.ends, inventory.CauseDuplicateSubmission, f.sayOver(&b, "posted twice"), b.over)
 	case len(b.over) > 0:
-		hold(inventory.QuantityMismatch, f.judged, inventory.CauseUnknown, f.sayOver(&b, "posted and never sold"), b.over)
+		hold(inventory.QuantityMismatch, f.judged, inventory.CauseUnknown, f.sayOver(&b, "posted beyond what its receipts hold"), b.over)
 	}
 	f.claims.arrive(by.received, until, by.id, held, func(x *inventory.Finding) inventory.Resolution {
 		switch {
@@ -278,7 +278,11 @@ func (f *dayFold) sayShort(b *dayBalance) string {
 	}
 	s := &b.short[0]
 	text := fmt.Sprintf("%s short by %s %s", s.Item, s.Owed.Sub(s.Posted).Abs(), s.UOM)
-	if n := len(b.short); n > 1 {
+	items := map[string]bool{}
+	for i := range b.short {
+		items[b.short[i].class] = true // in one status or several
+	}
+	if n := len(items); n > 1 {
 		text = fmt.Sprintf("%d items short, %s first by %s %s", n, s.Item, s.Owed.Sub(s.Posted).Abs(), s.UOM)
 	}
 	held := candidates(f.said[:b.of], b)
@@ -294,7 +298,11 @@ func (f *dayFold) sayOver(b *dayBalance, how string) string {
 	}
 	s := &b.over[0]
 	text := fmt.Sprintf("%s %s of %s %s in the store's day", s.Owed.Sub(s.Posted).Abs(), s.UOM, s.Item, how)
-	if n := len(b.over); n > 1 {
+	items := map[string]bool{}
+	for i := range b.over {
+		items[b.over[i].class] = true
+	}
+	if n := len(items); n > 1 {
 		text += fmt.Sprintf(", and %s more", plural(n-1, "item"))
 	}
 	return text + "."

@@ -53,6 +53,9 @@ func newMark(r *inventory.Record) *mark {
 		receipt: e.KeyValue(inventory.KeyReceipt), printed: inventory.Unpad(strings.TrimSpace(e.Transaction.Sequence)),
 		restart: e.Transaction.Kind == "till_replaced", totals: e.Totals, attempt: e.EffectiveAttempt(),
 	}
+	if e.Totals != nil && e.Totals.Register != "" {
+		m.register = e.Totals.Register // another till may tell of it
+	}
 	if key, ok := (inventory.Key{Name: inventory.KeyReceipt, Value: m.receipt}).Scope(e.Location, e.Register); ok {
 		m.scoped = key.String()
 	}

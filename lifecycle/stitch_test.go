@@ -43,8 +43,15 @@ type said struct {
 	offline            bool
 	workflow           string // sale unless given
 	sequence           string
-	voids              string        // a receipt it takes back
-	covers             []string      // receipts it posts; empty: it names none
+	voids              string   // a receipt it takes back
+	covers             []string // receipts it posts; empty: it names none
+	part, parts        int      // which part of a store's day it posts, of how many
+	slice              string
+	order, fulfils     string // an order's number, said as its own or as what it fulfils
+	most               string // how high the till counts
+	kind               string // of the till's transaction
+	totals             *inventory.Totals
+	counted, available string        // of item A, by a count or a snapshot
 	received           time.Duration // 0: 1 s after it occurred
 }
 
@@ -66,12 +73,19 @@ func (tl *tale) say(ref string, at time.Duration, s said) {
 		Location: "0123", Register: "04", CorrelationID: s.corr, BusinessDate: s.date, EnteredOffline: s.offline,
 	}
 	e.Workflow = cmp.Or(s.workflow, e.Workflow)
-	e.Transaction.Sequence = s.sequence
+	e.Transaction.Sequence, e.Transaction.SequenceMax, e.Transaction.Kind = s.sequence, s.most, s.kind
+	e.Totals = s.totals
+	if s.order != "" {
+		e.Keys = append(e.Keys, inventory.Key{Name: inventory.KeyOrder, Value: s.order})
+	}
+	if s.fulfils != "" {
+		e.Refs = append(e.Refs, inventory.Ref{Rel: "fulfils", Keys: []inventory.Key{{Name: inventory.KeyOrder, Value: s.fulfils}}})
+	}
 	if s.voids != "" {
-		e.Refs = []inventory.Ref{{Rel: "voids", Keys: []inventory.Key{{Name: inventory.KeyReceipt, Value: s.voids}}}}
+		e.Refs = append(e.Refs, inventory.Ref{Rel: "voids", Keys: []inventory.Key{{Name: inventory.KeyReceipt, Value: s.voids}}})
 	}
 	if s.covers != nil {
-		e.Covers = &inventory.Covers{Location: "0123", BusinessDate: s.date, MemberKey: inventory.KeyReceipt, Members: s.covers}
+		e.Covers = &inventory.Covers{Location: "0123", BusinessDate: s.date, MemberKey: inventory.KeyReceipt, Members: s.covers, Slice: s.slice, Part: s.part, Parts: s.parts}
 	}
 	if s.receipt != "" {
 		e.Keys = append(e.Keys, inventory.Key{Name: inventory.KeyReceipt, Value: s.receipt})
@@ -90,6 +104,25 @@ func (tl *tale) say(ref string, at time.Duration, s said) {
 			panic(err)
 		}
 		e.Lines = append(e.Lines, inventory.Line{Item: item, Quantity: q, UOM: "EA", UnitValue: "2.50", Currency: "EUR", ValueBasis: "retail_gross"})
+	}
+	for _, x := range []struct{ bucket, quantity string }{{"", s.counted}, {"available", s.available}} {
+		if x.quantity == "" {
+			continue
+		}
+		q, err := inventory.ParseDecimal(x.quantity)
+		if err != nil {
+			panic(err)
+		}
+		l := inventory.Line{Item: "A", UOM: "EA", Bucket: x.bucket}
+		switch {
+		case x.bucket == "":
+			l.Counted, l.Book = x.quantity, "2"
+		case step == "reported":
+			l.Quantity, l.Measure = q, "absolute"
+		default:
+			l.Quantity = q
+		}
+		e.Lines = append(e.Lines, l)
 	}
 	if s.err != "" {
 		e.Error = &inventory.Error{Code: s.err, Field: "lines[0].item", Value: "A", Message: "no ERP item"}
@@ -656,9 +689,56 @@ func randomTale(t *rapid.T) *tale {
 		if rapid.IntRange(0, 9).Draw(t, "reuse id") == 0 {
 			s.id = "one-id"
 		}
+		if rapid.IntRange(0, 3).Draw(t, "for a book") == 0 {
+			tl.say(randomWord(t, &s), at, s)
+			continue
+		}
 		tl.say(rapid.SampledFrom(refs).Draw(t, "ref"), at, s)
 	}
 	return tl
+}
+
+// randomWord makes of s a word to one of the books, and returns who says it.
+func randomWord(t *rapid.T, s *said) string {
+	switch rapid.IntRange(0, 6).Draw(t, "book") {
+	case 0:
+		s.workflow, s.kind = "pos", rapid.SampledFrom([]string{"sale", "till_replaced", "no_sale"}).Draw(t, "kind")
+		s.sequence = rapid.SampledFrom([]string{"1", "2", "4", "7", "9", "0", "A5", "995"}).Draw(t, "number")
+		s.most = rapid.SampledFrom([]string{"", "", "9", "9999"}).Draw(t, "most")
+		return "pos control"
+	case 1:
+		s.workflow, s.totals = "store_day", &inventory.Totals{Register: "04", Transactions: rapid.IntRange(0, 6).Draw(t, "count")}
+		if rapid.Bool().Draw(t, "range") {
+			s.totals.First = rapid.SampledFrom([]string{"1", "2", "9"}).Draw(t, "first")
+			s.totals.Last = rapid.SampledFrom([]string{"3", "7", "12"}).Draw(t, "last")
+		}
+		return "pos closed"
+	case 2:
+		s.workflow, s.covers = "posting_batch", []string{}
+		s.part, s.parts = rapid.IntRange(0, 2).Draw(t, "part"), rapid.IntRange(0, 2).Draw(t, "parts")
+		s.slice = rapid.SampledFrom([]string{"", "", "1"}).Draw(t, "slice")
+		if rapid.IntRange(0, 3).Draw(t, "bare") == 0 {
+			s.lines = nil
+		}
+		return "erp posted"
+	case 3:
+		s.workflow, s.fulfils = "sale", "10023"
+		return "pos completed"
+	case 4:
+		s.workflow, s.order, s.receipt = "fulfilment", "10023", ""
+		return rapid.SampledFrom([]string{"oms ordered", "erp posted", "ledger posted"}).Draw(t, "who")
+	case 5:
+		s.workflow, s.lines, s.counted = "count", nil, rapid.SampledFrom([]string{"1", "2", "3"}).Draw(t, "counted")
+		return "store_app counted"
+	default:
+		s.lines = nil
+		if rapid.Bool().Draw(t, "snapshot") {
+			s.workflow, s.available = "snapshot", rapid.SampledFrom([]string{"0", "1", "3"}).Draw(t, "there")
+			return "oms reported"
+		}
+		s.workflow, s.available = "reservation", rapid.SampledFrom([]string{"-1", "-2", "1"}).Draw(t, "taken")
+		return "oms reserved"
+	}
 }
 
 func randomFacts(t *rapid.T) []inventory.Fact {
