@@ -22,7 +22,7 @@ const (
 func openLog(ctx context.Context, s *Settings, o stream.Options) (_ *stream.Log, closeLog func() error, err error) {
 	o.Partitions = s.Partitions
 	if s.NATSURL != "" {
-		o.URL = s.NATSURL
+		o.URL, o.MaxBytes = s.NATSURL, s.LogSize
 	} else {
 		o.Server, err = stream.StartServer(stream.ServerOptions{
 			Dir: filepath.Join(s.DataDir, logFolder), MaxBytes: s.LogSize, Logger: o.Logger,

@@ -72,7 +72,7 @@ type Settings struct {
 	WebhookURL   string
 
 	Retention time.Duration
-	LogSize   int64 // bytes the embedded log may hold; 0: as the disk allows
+	LogSize   int64 // bytes the log may hold; 0: as the disk allows, or as it has been given
 
 	LogLevel  string // debug, info, warn or error
 	LogFormat string // text or json
@@ -197,7 +197,7 @@ var settings = []Setting{
 	},
 	{
 		Name: "log-size", Placeholder: "SIZE", Group: GroupInstance,
-		Usage: "how much the embedded log may hold before senders are asked to come again (default: 16GiB, or three quarters of what the disk has left)",
+		Usage: "how much the log may hold before senders are asked to come again (default: 16GiB; embedded, at most three quarters of what the disk has left; elsewhere, what it has been given)",
 		set: func(s *Settings, v string) (err error) {
 			s.LogSize, err = parseSize(v)
 			return err

@@ -154,6 +154,9 @@ func (l *Log) connect(o Options, what string) (*nats.Conn, error) {
 		nats.PingInterval(5 * time.Second),
 		nats.MaxPingsOutstanding(2),
 		nats.Timeout(callTimeout),
+		// A server that is there and reads nothing would hold every publish, and
+		// what asks for one, for the library's minute.
+		nats.FlusherTimeout(callTimeout),
 		nats.ErrorHandler(func(_ *nats.Conn, s *nats.Subscription, err error) {
 			if s != nil {
 				l.log.Warn("nats subscription", "subject", s.Subject, "error", err)

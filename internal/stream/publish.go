@@ -112,6 +112,11 @@ func (l *Log) post(ctx context.Context, out *outbox, partition int, id string, m
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if !l.data.IsConnected() {
+		// Trying would tell the same, and the library would hold the message for as
+		// long as it waits for an answer: refusing would cost memory.
+		return nats.ErrDisconnected
+	}
 	ack, err := l.js.PublishMsgAsync(&nats.Msg{
 		Subject: l.subject(partition), Data: message,
 		Header: nats.Header{jetstream.MsgIDHeader: []string{id}},
