@@ -169,6 +169,32 @@ func TestBacklogIsNoJump(t *testing.T) {
 	}
 }
 
+// TestSuspectedOfTheFirstHeard: of three receipts with one basket each later one
+// is suspected to be the one that was heard first, so that what comes late does
+// not change what was told.
+func TestSuspectedOfTheFirstHeard(t *testing.T) {
+	var records []inventory.Record
+	for i, x := range []struct{ at, heard time.Duration }{{0, 10}, {1, 2}, {3, 5}} {
+		n := strconv.Itoa(776 + i)
+		r := rung(n, x.at*time.Second, x.heard*time.Second, "")
+		r.Event.Keys = []inventory.Key{{Name: inventory.KeyReceipt, Value: n}}
+		r.Event.Lines = []inventory.Line{lineOf("A", -1)}
+		r.Content = r.Event.ContentHash()
+		records = append(records, r)
+	}
+	have := map[string]time.Duration{}
+	for _, f := range tellDay(records, t0.Add(time.Minute)).Findings {
+		have[f.Sentence] = f.OpenedAt.Sub(t0)
+	}
+	want := map[string]time.Duration{
+		"Receipts 776 and 777 hold the same goods, 1 s apart.": 10 * time.Second,
+		"Receipts 777 and 778 hold the same goods, 2 s apart.": 5 * time.Second,
+	}
+	if !maps.Equal(have, want) {
+		t.Fatalf("have %v, want %v", have, want)
+	}
+}
+
 // TestBookFindingsDoNotVanish: what a book has told it does not forget when more
 // is heard; it says what ended it, and when.
 func TestBookFindingsDoNotVanish(t *testing.T) {

@@ -36,6 +36,7 @@ type till struct {
 	period   int    // after how many numbers it begins again; 0 unless known
 	unread   string // a number that cannot be counted with
 	lives    map[string]*inventory.Finding
+	used     map[string]bool // ids of findings
 
 	closing  *mark   // its last word at close
 	closings []*mark // all of them that no later attempt replaced
@@ -54,13 +55,14 @@ type counter struct {
 
 // gap is a run of numbers that was passed over.
 type gap struct {
+	id             string // of its finding
 	from, to, left int
 	opens          time.Time // when it is told
 	by             *mark
 }
 
 func newTill(key inventory.ScopedKey, number, date string, now time.Time) *till {
-	return &till{claims: claims{now: now}, key: key, number: number, date: date, lives: map[string]*inventory.Finding{}}
+	return &till{claims: claims{now: now}, key: key, number: number, date: date, lives: map[string]*inventory.Finding{}, used: map[string]bool{}}
 }
 
 // take takes in one arrival.
@@ -161,13 +163,13 @@ func (t *till) place(m *mark, again bool) {
 	c.heard[n] = m
 	switch {
 	case n > c.high:
-		if left := n - c.high - 1; left > 0 {
-			c.gaps = append(c.gaps, &gap{c.high + 1, n - 1, left, opens, m})
+		if n > c.high+1 {
+			c.gaps = append(c.gaps, t.passed(c, c.high+1, n-1, opens, m, again))
 		}
 		c.high = n
 	case n < c.low:
-		if left := c.low - n - 1; left > 0 {
-			c.gaps = slices.Insert(c.gaps, 0, &gap{n + 1, c.low - 1, left, opens, m})
+		if n < c.low-1 {
+			c.gaps = slices.Insert(c.gaps, 0, t.passed(c, n+1, c.low-1, opens, m, again))
 		}
 		c.low = n
 	default:
@@ -214,11 +216,17 @@ func (t *till) rebuild(m *mark, why string) {
 	for _, x := range t.taken {
 		t.place(x, true)
 	}
+	// What was told and still holds goes on, whichever counter it is of; what was
+	// told of one that was filled is another's.
 	opened := map[string]time.Time{}
+	t.used = map[string]bool{}
+	for id := range t.lives {
+		t.used[id] = true
+	}
 	for _, c := range old {
 		for _, g := range c.gaps {
 			if g.left > 0 && g.opens.Before(m.received) {
-				opened[t.id(c, g)] = g.opens
+				opened[g.id] = g.opens
 			}
 		}
 	}
@@ -228,9 +236,9 @@ func (t *till) rebuild(m *mark, why string) {
 			if g.left == 0 {
 				continue
 			}
-			id := t.id(c, g)
-			held[id] = true
-			if at, ok := opened[id]; ok {
+			g.id = t.id(c, g.from)
+			held[g.id] = true
+			if at, ok := opened[g.id]; ok {
 				g.opens = at
 			} else {
 				g.opens = later2(g.opens, m.received) // nobody knew before
@@ -239,17 +247,31 @@ func (t *till) rebuild(m *mark, why string) {
 	}
 	for _, c := range old {
 		for _, g := range c.gaps {
-			if g.left > 0 && !held[t.id(c, g)] {
+			if g.left > 0 && !held[g.id] {
 				t.end(c, g, m, why)
 			}
 		}
 	}
 }
 
-// id is the finding's about a gap. It outlives that the counter is seen to come
-// round.
-func (t *till) id(c *counter, g *gap) string {
-	return findingID(inventory.SequenceGap, t.key.String(), c.name+t.shown(g.from))
+// passed is a run of numbers that m shows to have been passed over.
+func (t *till) passed(c *counter, from, to int, opens time.Time, m *mark, again bool) *gap {
+	g := &gap{from: from, to: to, left: to - from + 1, opens: opens, by: m}
+	if !again {
+		g.id = t.id(c, from)
+	}
+	return g
+}
+
+// id names the finding about the numbers left out from one on: by the number,
+// and where another counter left out the same, by what began its counter.
+func (t *till) id(c *counter, from int) string {
+	id := findingID(inventory.SequenceGap, t.key.String(), t.shown(from))
+	if t.used[id] {
+		id = findingID(inventory.SequenceGap, t.key.String(), c.name+"/"+t.shown(from))
+	}
+	t.used[id] = true
+	return id
 }
 
 // end ends what was told of a gap, if it was told before m came.
@@ -266,7 +288,7 @@ func (t *till) end(c *counter, g *gap, m *mark, why string) {
 // found is the finding about a gap while it is open.
 func (t *till) found(c *counter, g *gap) *inventory.Finding {
 	f := &inventory.Finding{
-		ID: t.id(c, g), Kind: inventory.SequenceGap, Cause: inventory.CauseUnknown, State: inventory.FindingOpen,
+		ID: g.id, Kind: inventory.SequenceGap, Cause: inventory.CauseUnknown, State: inventory.FindingOpen,
 		FirstOccurredAt: g.by.occurred, OpenedAt: g.opens, Evidence: []string{g.by.id},
 	}
 	if before := t.lives[f.ID]; before != nil {
