@@ -35,6 +35,13 @@ type component struct {
 	dirty  bool
 	closed bool
 	heard  bool // a message in hand is about it
+
+	// resting: some of its records, or all, are in the store only.
+	resting bool
+	// weight is what it was last weighed at, queued whether it is among the awake
+	// ones, and used whether it was touched since it last came to their front.
+	weight       int
+	queued, used bool
 }
 
 // await is evidence a lifecycle waits for, about the location it is judged at.
@@ -112,6 +119,10 @@ type hot struct {
 	byKey map[inventory.ScopedKey]*component
 	due   dueHeap
 	idle  []*component // closed or away, oldest first: the first to leave
+	// awake are the components with records in memory, in the order in which they
+	// are asked whether they may rest, and weight is theirs together.
+	awake  []*component
+	weight int
 }
 
 // join makes the keys one component and returns it, with the roots that lost
@@ -178,6 +189,7 @@ func (h *hot) merge(c, d *component) (fallen []inventory.ScopedKey) {
 	}
 	c.judged = later2(c.judged, d.judged)
 	c.heard = c.heard || d.heard
+	c.resting = c.resting || d.resting
 	h.due.schedule(d, time.Time{})
 	d.keys, d.entries, d.lifecycles, d.findings = nil, nil, nil, nil
 	d.closed = true
@@ -192,4 +204,6 @@ func (h *hot) forget(c *component) {
 		}
 	}
 	h.due.schedule(c, time.Time{})
+	h.weight -= c.weight
+	c.weight = 0
 }

@@ -30,6 +30,11 @@ type EngineOptions struct {
 	// Hot is how many closed components a partition keeps in memory against late
 	// records; 4,000 unless set.
 	Hot int
+	// Awake is how heavy the components of a partition may be together that have
+	// their records in memory, in records and lines, about half a kilobyte each;
+	// 100,000 unless set. Open ones beyond it rest: they are read from the store
+	// when something is said about them, or their time has come.
+	Awake int
 }
 
 // Engine stitches what the log brings and writes what it finds. One process
@@ -66,6 +71,9 @@ const (
 func NewEngine(o EngineOptions) *Engine {
 	if o.Hot == 0 {
 		o.Hot = 4_000
+	}
+	if o.Awake == 0 {
+		o.Awake = 100_000
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

@@ -1,7 +1,6 @@
 package lifecycle
 
 import (
-	"cmp"
 	"container/heap"
 	"context"
 	"crypto/sha256"
@@ -117,14 +116,27 @@ func (o *owner) start(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("load open lifecycles: %w", err), reader.Close())
 	}
-	if err := o.recall(ctx, open); err != nil {
-		return errors.Join(err, reader.Close())
-	}
-	// What was open is looked at once: rules may have changed, time has passed.
-	for _, c := range o.hot.byKey {
-		o.touch(c)
+	// What was open is looked at once: rules may have changed, time has passed. Part
+	// by part, because all of it may be more than memory holds.
+	for part := range slices.Chunk(open, coldBatch) {
+		if err := o.lookAgain(ctx, part); err != nil {
+			return errors.Join(err, reader.Close())
+		}
 	}
 	return nil
+}
+
+// lookAgain judges components anew, by the keys they are stored under.
+func (o *owner) lookAgain(ctx context.Context, roots []inventory.ScopedKey) error {
+	if err := o.recall(ctx, roots); err != nil {
+		return err
+	}
+	for _, k := range roots {
+		if c := o.hot.byKey[k]; c != nil {
+			o.touch(c)
+		}
+	}
+	return o.flush(ctx, nil, o.watermark(), false)
 }
 
 func (o *owner) home(k inventory.ScopedKey) int { return k.Partition(o.Log.Partitions()) }
@@ -255,8 +267,13 @@ func (o *owner) recall(ctx context.Context, keys []inventory.ScopedKey) error {
 // any of the component's keys is found, to be rewritten, moved or buried.
 func (o *owner) load(ctx context.Context, roots map[inventory.ScopedKey]inventory.ScopedKey) error {
 	var found []*component
-	var ask, fallen []inventory.ScopedKey
+	var ask, stored, fallen []inventory.ScopedKey
 	join := func(keys ...inventory.ScopedKey) *component {
+		for _, k := range keys {
+			if o.hot.byKey[k] == nil {
+				stored = append(stored, k)
+			}
+		}
 		c, f := o.hot.join(keys)
 		fallen = append(fallen, f...)
 		return c
@@ -276,12 +293,12 @@ func (o *owner) load(ctx context.Context, roots map[inventory.ScopedKey]inventor
 		for _, k := range ask {
 			asked[k] = true
 		}
-		stored, err := o.Store.Components(ctx, o.lease.Partition, ask)
+		components, err := o.Store.Components(ctx, o.lease.Partition, ask)
 		if err != nil {
 			return fmt.Errorf("load components: %w", err)
 		}
 		ask = nil
-		for root, s := range stored {
+		for root, s := range components {
 			for _, l := range s.Lifecycles {
 				c := join(append([]inventory.ScopedKey{root}, l.Identifiers...)...)
 				for _, k := range l.Identifiers {
@@ -299,28 +316,36 @@ func (o *owner) load(ctx context.Context, roots map[inventory.ScopedKey]inventor
 		}
 	}
 	// What was stored has been announced, save what only now proved to belong
-	// together.
-	for _, c := range found {
-		for _, k := range o.hot.byKey[c.root].keys {
-			o.hot.byKey[c.root].announced[k] = true
-		}
+	// together. What was in memory may still be about to be.
+	for _, k := range stored {
+		o.hot.byKey[k].announced[k] = true
 	}
 	for _, k := range fallen {
 		c := o.hot.byKey[k]
 		delete(c.announced, k)
 		o.touch(c)
 	}
-	// Records of what lives here, or lived here until a crash.
-	var entryKeys []inventory.ScopedKey
 	for _, c := range found {
 		c = o.hot.byKey[c.root]
 		c.away = o.home(c.root) != o.lease.Partition
-		if !c.away || len(c.lifecycles) > 0 {
-			entryKeys = append(entryKeys, c.keys...)
-		}
 		if c.away && len(c.lifecycles)+len(c.findings) > 0 {
 			o.touch(c)
 		}
+	}
+	return o.gather(ctx, found)
+}
+
+// gather brings the records of components into memory: of what lives here, or
+// lived here until a crash.
+func (o *owner) gather(ctx context.Context, components []*component) error {
+	var entryKeys []inventory.ScopedKey
+	for _, c := range components {
+		c = o.hot.byKey[c.root]
+		// What rested lived here, also where only echoes of it were known.
+		if c.resting || !c.away || len(c.lifecycles) > 0 {
+			entryKeys = append(entryKeys, c.keys...)
+		}
+		c.resting = false
 	}
 	slices.SortFunc(entryKeys, inventory.CompareKeys)
 	records, err := o.Store.Records(ctx, slices.Compact(entryKeys))
@@ -354,14 +379,18 @@ func (o *owner) recallEchoes(ctx context.Context, keys []inventory.ScopedKey) er
 	if len(keys) == 0 {
 		return nil
 	}
+	asked := make(map[inventory.ScopedKey]bool, len(keys))
+	for _, k := range keys {
+		asked[k] = true
+	}
 	records, err := o.Store.Echoes(ctx, keys)
 	if err != nil {
 		return fmt.Errorf("load echoes: %w", err)
 	}
 	for i := range records {
 		for _, echo := range o.Rules.echoes(&records[i]) {
-			if c := o.hot.byKey[echo.To]; c != nil && (!c.away || len(c.lifecycles) > 0) {
-				c.hear(&records[i], echo)
+			if asked[echo.To] {
+				o.hot.byKey[echo.To].hear(&records[i], echo)
 			}
 		}
 	}
@@ -437,7 +466,7 @@ func (o *owner) fire(now time.Time) {
 		}
 		o.facts = o.evidenceDirty
 		for c := range o.waiting {
-			if len(c.entries) == 0 && c.book == nil {
+			if len(c.entries) == 0 && c.book == nil && !c.resting {
 				delete(o.waiting, c) // merged into another, or moved away
 				continue
 			}
@@ -455,6 +484,9 @@ func (o *owner) fire(now time.Time) {
 // flush judges what was touched and writes everything, in the order that makes
 // a crash harmless.
 func (o *owner) flush(ctx context.Context, raw []inventory.Record, now time.Time, moved bool) error {
+	if err := o.wake(ctx); err != nil {
+		return err
+	}
 	dirty := o.dirty
 	o.dirty = nil
 	if len(dirty) == 0 && len(raw) == 0 && !moved {
@@ -686,7 +718,9 @@ func (o *owner) settle(dirty []*component) {
 		if c.closed {
 			o.hot.idle = append(o.hot.idle, c)
 		}
+		o.hot.weigh(c)
 	}
+	o.hot.rest(o.Awake)
 	for len(o.hot.idle) > o.Hot {
 		c := o.hot.idle[0]
 		o.hot.idle = o.hot.idle[1:]
@@ -753,19 +787,10 @@ func fingerprint(l *inventory.Lifecycle) string {
 	return string(sum[:16])
 }
 
+// findingFingerprint is equal for two findings a reader could not tell apart. It
+// holds all there is: a field left out would be left as it was in the store.
 func findingFingerprint(f *inventory.Finding) string {
-	var b strings.Builder
-	for _, s := range []string{
-		f.ID, string(f.State), string(f.Resolution), string(f.Cause), f.LifecycleID, f.Group, f.Sentence, f.ClosedBy, f.Location,
-		f.ResolutionNote, f.AcknowledgedBy, strconv.FormatInt(f.AcknowledgedAt.UnixMicro(), 36), f.Assignee, f.Ticket,
-		strconv.FormatInt(f.OpenedAt.UnixMicro(), 36), strconv.FormatInt(f.ClosedAt.UnixMicro(), 36), strings.Join(f.Evidence, " "),
-	} {
-		b.WriteString(s)
-		b.WriteByte(0)
-	}
-	for _, u := range f.Units {
-		b.WriteString(cmp.Or(u.UOM, "-") + u.Quantity.String())
-	}
-	sum := sha256.Sum256([]byte(b.String()))
-	return string(sum[:16])
+	h := sha256.New()
+	fmt.Fprintf(h, "%v", *f)
+	return string(h.Sum(nil)[:16])
 }

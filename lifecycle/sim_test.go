@@ -48,13 +48,14 @@ type world struct {
 	acted  []inventory.Record // what people did
 
 	keep    time.Duration // how long facts are kept in memory; 0: as in earnest
+	awake   int           // how heavy those in memory may be together
 	crashes float64       // chance that an operation ends the process
 	ops     int
 }
 
 func newWorld(seed uint64, partitions int) *world {
 	w := &world{
-		rng: rand.New(rand.NewPCG(seed, 7)), partitions: partitions, now: t0, progress: map[int]Progress{},
+		rng: rand.New(rand.NewPCG(seed, 7)), awake: 1 + int(seed*7%40), partitions: partitions, now: t0, progress: map[int]Progress{},
 		records: map[inventory.Identity]inventory.Record{}, inserts: map[inventory.Identity]int{}, bindings: map[string]BindingRow{},
 		lifecycles: map[string]Row{}, findings: map[string]FindingRow{}, opened: map[string]inventory.Kind{},
 	}
@@ -335,7 +336,7 @@ func (s simStore) FactsAbout(_ context.Context, _, _ []string, yield func(invent
 func (w *world) run(t *testing.T, rules *Rules, arrivals []inventory.Record, until time.Time) {
 	t.Helper()
 	ctx := context.Background()
-	e := NewEngine(EngineOptions{Log: w, Store: simStore{w}, Board: w, Clock: w, Rules: rules, Hot: 3, Quarantine: w.quarantine})
+	e := NewEngine(EngineOptions{Log: w, Store: simStore{w}, Board: w, Clock: w, Rules: rules, Hot: 3, Awake: w.awake, Quarantine: w.quarantine})
 	close(e.ready)
 	if w.keep > 0 {
 		e.factHistory, e.trimEvery = w.keep, 7
@@ -374,6 +375,10 @@ func (w *world) run(t *testing.T, rules *Rules, arrivals []inventory.Record, unt
 		if owners[p] == nil {
 			w.epochs[p]++
 			o, err := e.newOwner(ctx, Lease{Partition: p, Epoch: w.epochs[p]})
+			if errors.Is(err, errCrash) {
+				idle = 0
+				continue
+			}
 			if err != nil {
 				t.Fatal(err)
 			}
