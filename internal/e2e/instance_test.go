@@ -216,6 +216,24 @@ func (i *instance) verify() (code int, out string) {
 	return 0, string(b)
 }
 
+// judgedThrough waits until the engine has judged all there is, as of an instant.
+func (i *instance) judgedThrough(at time.Time) {
+	i.t.Helper()
+	eventually(i.t, 6*time.Minute, func() error {
+		var s struct {
+			Through time.Time `json:"judged_through"`
+			Backlog uint64    `json:"backlog"`
+		}
+		if err := get(i.http+"/api/v1/status", &s); err != nil {
+			return err
+		}
+		if s.Backlog > 0 || s.Through.Before(at) {
+			return fmt.Errorf("judged through %s, and %d messages wait", s.Through, s.Backlog)
+		}
+		return nil
+	})
+}
+
 // mustVerify waits until the instance verifies.
 func (i *instance) mustVerify() {
 	i.t.Helper()
