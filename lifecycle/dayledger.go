@@ -15,7 +15,8 @@ type dayLedger struct {
 	names    itemNames
 	sums     map[slot]*comparison
 	receipts map[string]*dayReceipt
-	sold     int // receipts that count
+	voids    map[string]*dayVoid // by the void's own receipt
+	sold     int                 // receipts that count
 	postings []*dayPosting
 	told     map[dayBooking]*dayTold
 	early    []*dayWord // reversals of what has not been heard of
@@ -29,6 +30,12 @@ type dayLedger struct {
 type dayReceipt struct {
 	sale, back *dayWord
 	withdrawn  bool
+}
+
+// dayVoid is a void that withdraws receipts.
+type dayVoid struct {
+	receipts []string
+	undone   bool
 }
 
 // dayPosting is one thing the ledger says it booked for the day.
@@ -71,7 +78,7 @@ type dayBalance struct {
 
 func newDayLedger(rules *Rules) *dayLedger {
 	return &dayLedger{
-		rules: rules, sums: map[slot]*comparison{}, receipts: map[string]*dayReceipt{}, told: map[dayBooking]*dayTold{},
+		rules: rules, sums: map[slot]*comparison{}, receipts: map[string]*dayReceipt{}, voids: map[string]*dayVoid{}, told: map[dayBooking]*dayTold{},
 	}
 }
 
@@ -80,11 +87,10 @@ func (d *dayLedger) take(w *dayWord) {
 	d.words++
 	d.place = cmp.Or(d.place, w.place)
 	d.names.learn(&inventory.Event{Lines: w.lines})
-	for _, receipt := range w.voids {
-		d.change(receipt, func(r *dayReceipt) { r.withdrawn = true })
-	}
 	switch {
-	case w.sign == 0 || w.control || len(w.voids) > 0:
+	case w.sign == 0 || w.control:
+	case w.covers == nil && (len(w.voids) > 0 || w.sign < 0 && d.voids[w.scoped] != nil):
+		d.withdraw(w)
 	case w.covers != nil && d.again(w):
 	case w.covers != nil && w.sign > 0:
 		d.post(w)
@@ -100,6 +106,22 @@ func (d *dayLedger) take(w *dayWord) {
 				*which = w
 			}
 		})
+	}
+}
+
+// withdraw takes receipts back by a void that owes nothing itself, unless that
+// was taken back, before or after it was heard of.
+func (d *dayLedger) withdraw(w *dayWord) {
+	v := d.voids[w.scoped]
+	if v == nil {
+		v = &dayVoid{}
+		d.voids[w.scoped] = v
+	}
+	r := d.receipts[w.scoped]
+	v.receipts = append(v.receipts, w.voids...)
+	v.undone = v.undone || w.sign < 0 || r != nil && r.back != nil
+	for _, receipt := range v.receipts {
+		d.change(receipt, func(r *dayReceipt) { r.withdrawn = !v.undone })
 	}
 }
 
@@ -141,8 +163,8 @@ func (d *dayLedger) owe(r *dayReceipt, sign int) {
 		}
 		return
 	}
-	d.sold += sign
 	if r.sale != nil {
+		d.sold += sign
 		add(r.sale, sign)
 	}
 	switch {

@@ -79,10 +79,19 @@ func (a *assessment) hear(heard []entry) {
 			posts = i
 		}
 	}
+	undone := map[string]bool{} // voids that were taken back themselves
+	for i := range heard {
+		if e := &heard[i]; e.echo.Rel == "voids" && e.outcome == inventory.Reversed {
+			undone[receiptOf(&e.Event)] = true
+		}
+	}
 	for i := range heard {
 		e := &heard[i]
 		switch {
 		case e.echo.Rel == "voids" && e.outcome == inventory.OK:
+			if r := receiptOf(&e.Event); r != "" && undone[r] || controlTransaction(e.Event.Transaction) {
+				continue // in training nothing is taken back
+			}
 			if i := a.workflow.IndexOf(a.workflow.Anchor); i >= 0 && (a.steps[i].voided == nil || before(e, a.steps[i].voided)) {
 				a.steps[i].voided = e
 			}
@@ -94,10 +103,8 @@ func (a *assessment) hear(heard []entry) {
 		return
 	}
 	s := &a.steps[posts]
+	s.covered = standingOf(s.covered)
 	for _, e := range s.covered {
-		if !succeeded(e.outcome) {
-			continue
-		}
 		if s.ok == nil || before(e, s.ok) {
 			s.ok = e
 		}
@@ -107,33 +114,39 @@ func (a *assessment) hear(heard []entry) {
 	}
 }
 
+// standingOf are the postings for many that cover a transaction and were not
+// reversed, in the order they were heard: the first of each document, whichever
+// of it and its reversal was heard first. A reversal without number takes back
+// what was posted without one before it.
+func standingOf(covered []*entry) []*entry {
+	back := map[string]*entry{}
+	for _, e := range covered {
+		d := documentOf(&e.Event)
+		if e.outcome == inventory.Reversed && (back[d] == nil || before(back[d], e)) {
+			back[d] = e
+		}
+	}
+	told := map[string]bool{}
+	var all []*entry
+	for _, e := range covered {
+		d := documentOf(&e.Event)
+		if !succeeded(e.outcome) || told[d] || back[d] != nil && (d != "" || !before(back[d], e)) {
+			continue
+		}
+		told[d] = true
+		all = append(all, e)
+	}
+	return all
+}
+
 // judgeCovers looks for a transaction that two postings for many both cover: it
 // is posted twice (failures F14). Reversed ones count no more.
 func (a *assessment) judgeCovers() {
 	for i := range a.steps {
-		net := map[string]int{}
-		first := map[string]*entry{}
-		for _, e := range a.steps[i].covered {
-			document := documentOf(&e.Event)
-			switch {
-			case e.outcome == inventory.Reversed:
-				net[document] = 0
-			case succeeded(e.outcome):
-				if first[document] == nil {
-					first[document] = e
-					net[document]++
-				}
-			}
-		}
 		var about []string
 		var last *entry
-		for document, n := range net {
-			if n <= 0 {
-				continue
-			}
-			e := first[document]
+		for _, e := range a.steps[i].covered {
 			about = append(about, e.ID)
-			// The order of a map must not show where two came together.
 			if last == nil || cmp.Or(last.ReceivedAt.Compare(e.ReceivedAt), strings.Compare(last.ID, e.ID)) < 0 {
 				last = e
 			}

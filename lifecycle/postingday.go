@@ -84,7 +84,7 @@ func (d *postingDay) hear(r *inventory.Record) {
 	}
 	// A void that was rung before its sale was exported withdraws it, and so does one
 	// that names no goods; any other nets with it.
-	if w.sign > 0 && !w.control && (e.Transaction.Status == "before_export" || !w.named) {
+	if early := e.Transaction.Status == "before_export"; !w.control && (early && w.sign != 0 || !w.named && w.sign > 0) {
 		for _, ref := range e.Refs {
 			for _, k := range ref.Keys {
 				if to, ok := k.Scope(e.Location, e.Register); ok && ref.Rel == "voids" {
@@ -187,6 +187,9 @@ type dayFold struct {
 func (f *dayFold) run() dayBalance {
 	said := f.said
 	b := dayBalance{}
+	if f.now.Before(f.due) && !slices.ContainsFunc(said, func(w *dayWord) bool { return w.covers != nil }) {
+		return b // while the day goes on nothing can be said, and nothing is worked out
+	}
 	ledger := newDayLedger(f.rules)
 	posting := false
 	for i := 0; i < len(said); {

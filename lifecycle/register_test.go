@@ -254,3 +254,19 @@ func BenchmarkRegisterDay(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkRegisterAgain tells a day that is in memory once more, as each flush
+// with one of its receipts does.
+func BenchmarkRegisterAgain(b *testing.B) {
+	d := &registerDay{}
+	for i := range 300 {
+		r := rung(strconv.Itoa(i+1), time.Duration(i)*time.Minute, time.Duration(i)*time.Minute, "")
+		r.Event.Lines = []inventory.Line{lineOf(strconv.Itoa(i%50), -1)}
+		d.hear(&r)
+	}
+	rules := NewRules(nil, nil)
+	b.ReportAllocs()
+	for b.Loop() {
+		d.tell(rules, dayKey, nil, t0.Add(6*time.Hour))
+	}
+}
