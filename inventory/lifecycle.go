@@ -88,9 +88,11 @@ type Lifecycle struct {
 }
 
 // Await is evidence a verdict waits for: the feed of System (at the lifecycle's
-// location, or for all) complete through Through.
+// location, or for all) complete through Through; where Run is set, the report of
+// that run.
 type Await struct {
 	System  string
+	Run     string
 	Through time.Time
 }
 

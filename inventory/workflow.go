@@ -1,6 +1,10 @@
 package inventory
 
-import "time"
+import (
+	"slices"
+	"strings"
+	"time"
+)
 
 // Clock is what a step's deadline runs on.
 type Clock string
@@ -160,16 +164,31 @@ type Run struct {
 	Name string
 	// At are its starts in minutes since local midnight.
 	At []int
+	// Days are the weekdays it starts on; none at all means every day. Except are
+	// days it does not start on (YYYY-MM-DD by Zone), such as holidays.
+	Days   [7]bool
+	Except []string
 	// Zone is the zone of At; nil means the location's own.
 	Zone *time.Location
+	// Cutoff is how long before a start it stops taking things in: what comes later
+	// waits for the next one.
+	Cutoff time.Duration
 	// Grace is how long after a start it may take to finish.
 	Grace time.Duration
 	// Feed is the system whose watermark, with the run's name as its extract, says
-	// that it happened; empty means that nobody says.
-	Feed string
+	// that it happened; empty means that nobody says. Aliases are other names of
+	// it, such as the job's.
+	Feed    string
+	Aliases []string
 }
 
-// Next returns the first start of the run after t, for a location in zone.
+// runDays bounds the search for a start: a run that does not start within a year
+// does not start.
+const runDays = 400
+
+// Next returns the start of the run that takes in what happened at t, for a
+// location in zone: the first one after t and the cutoff. It is zero where the
+// run never starts.
 func (r *Run) Next(t time.Time, zone *time.Location) time.Time {
 	if r.Zone != nil {
 		zone = r.Zone
@@ -177,19 +196,43 @@ func (r *Run) Next(t time.Time, zone *time.Location) time.Time {
 	if zone == nil {
 		zone = time.UTC
 	}
+	t = t.Add(r.Cutoff)
 	local := t.In(zone)
-	var next time.Time
-	// Two days ahead, so that a day whose start the spring change leaves out does
-	// not leave the run without a next one.
-	for day := range 3 {
+	// Further than tomorrow, too: a day may be excepted, and the spring change may
+	// leave a day's only start out.
+	for day := range runDays {
+		var next time.Time
 		for _, minute := range r.At {
 			start := time.Date(local.Year(), local.Month(), local.Day()+day, 0, minute, 0, 0, zone)
-			if start.After(t) && (next.IsZero() || start.Before(next)) {
+			if start.After(t) && r.startsOn(start) && (next.IsZero() || start.Before(next)) {
 				next = start
 			}
 		}
+		if !next.IsZero() {
+			return next.UTC()
+		}
 	}
-	return next.UTC()
+	return time.Time{}
+}
+
+func (r *Run) startsOn(local time.Time) bool {
+	if r.Days != [7]bool{} && !r.Days[local.Weekday()] {
+		return false
+	}
+	return !slices.Contains(r.Except, local.Format(time.DateOnly))
+}
+
+// Named reports whether an extract of that name is a report of the run: its name
+// or an alias of it in any case, alone or followed by what tells this one from
+// others, such as its own number or day ("ERP_POS_POST/4711"; also # : @).
+func (r *Run) Named(extract string) bool {
+	is := func(name string) bool {
+		if len(extract) < len(name) || !strings.EqualFold(extract[:len(name)], name) {
+			return false
+		}
+		return len(extract) == len(name) || strings.ContainsRune("/#:@", rune(extract[len(name)]))
+	}
+	return is(r.Name) || slices.ContainsFunc(r.Aliases, is)
 }
 
 // Expression is a condition of a workflow file, compiled when the file is read.

@@ -15,7 +15,8 @@ type condition struct {
 	kind    inventory.Kind
 	step    int // index into the workflow's steps, -1 for none
 	opens   time.Time
-	instant bool // tells of something that has ended already: closes as it opens
+	instant bool      // tells of something that has ended already: closes as it opens
+	ends    time.Time // when it ends by itself, whatever arrives; zero where it does not
 	since   time.Time
 	err     *inventory.Error
 	version string // mapping version
@@ -26,15 +27,18 @@ type condition struct {
 	say     string // an invariant's sentence
 	tries   int
 	at      *entry // whose times it is about
+	run     *inventory.Run
 }
 
 // standing is how a step stands after some arrivals.
 type standing struct {
 	expected bool
-	due      time.Time // zero without deadline or anchor
-	heard    []*entry  // in order of arrival
-	ok       *entry    // the earliest success, by its own clock
-	okHeard  time.Time // when a success was first heard of
+	due      time.Time      // zero without deadline or anchor
+	run      *inventory.Run // that a deadline on the clock schedule waits for
+	start    time.Time      // of that run
+	heard    []*entry       // in order of arrival
+	ok       *entry         // the earliest success, by its own clock
+	okHeard  time.Time      // when a success was first heard of
 	dead     *entry
 	rejected *entry
 	failed   *entry   // the latest failure, by attempt and time
@@ -69,8 +73,11 @@ type assessment struct {
 	awaits     []inventory.Await
 	// awaiting is the earliest time from which the answer is unconfirmed.
 	awaiting time.Time
-	pending  bool // an expected step may still come in time
-	late     bool
+	// unreported is the earliest time from which a run was taken not to have
+	// happened, for want of its report.
+	unreported time.Time
+	pending    bool // an expected step may still come in time
+	late       bool
 }
 
 // succeeded reports whether an outcome completes its step.
@@ -288,7 +295,14 @@ func (a *assessment) expect() {
 		case inventory.StoreHours:
 			s.due = a.location.AfterOpen(from, d)
 		case inventory.Schedule:
-			s.due = a.workflow.RunOf(step.Run).Next(from, a.location.Zone).Add(d)
+			s.run = a.workflow.RunOf(step.Run)
+			if s.start = s.run.Next(from, a.location.Zone); s.start.IsZero() {
+				continue // it never starts
+			}
+			s.due = s.start.Add(d)
+			if s.run.Feed != "" {
+				s.due = later2(s.due, s.start.Add(s.run.Grace))
+			}
 		default:
 			s.due = from.Add(d)
 		}
@@ -425,9 +439,15 @@ func (a *assessment) judge(newest time.Time, evidence *Evidence) {
 			continue
 		}
 		a.pending = true
-		opens, ok := a.from(i, s.due, newest, evidence)
-		if !ok {
+		opens, reported, ran := a.judgeRun(i, newest, evidence)
+		if reported && !ran {
 			continue
+		}
+		if !reported {
+			var ok bool
+			if opens, ok = a.from(i, s.due, newest, evidence); !ok {
+				continue
+			}
 		}
 		lead := a.since(step)
 		c := condition{

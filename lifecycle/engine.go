@@ -82,7 +82,7 @@ func NewEngine(o EngineOptions) *Engine {
 		o.Changed = func(int, int) {}
 	}
 	return &Engine{
-		EngineOptions: o, evidence: NewEvidence(), known: map[uint64]struct{}{}, seed: maphash.MakeSeed(), ready: make(chan struct{}),
+		EngineOptions: o, evidence: o.Rules.NewEvidence(), known: map[uint64]struct{}{}, seed: maphash.MakeSeed(), ready: make(chan struct{}),
 		stitch: stitchComponent, factHistory: factHistory, trimEvery: trimEvery,
 	}
 }

@@ -15,6 +15,10 @@ import (
 type Evidence struct {
 	feeds map[inventory.Feed]*history
 	about map[about][]*history
+	// runs are the reports of runs: of those that rules, where there are any,
+	// declare.
+	runs  map[runKey]*history
+	rules *Rules
 	// Position is the newest fact taken in.
 	position uint64
 	// missed is what reach was asked about and could only have told from what was
@@ -51,9 +55,12 @@ type history struct {
 	known   bool
 }
 
-// NewEvidence returns evidence of the given facts.
-func NewEvidence(facts ...inventory.Fact) *Evidence {
-	e := &Evidence{}
+// NewEvidence returns evidence of the given facts, which knows of no runs.
+func NewEvidence(facts ...inventory.Fact) *Evidence { return (*Rules)(nil).NewEvidence(facts...) }
+
+// NewEvidence returns evidence of the given facts, for a judgement by rules r.
+func (r *Rules) NewEvidence(facts ...inventory.Fact) *Evidence {
+	e := &Evidence{rules: r}
 	for i := range facts {
 		e.Add(facts[i])
 	}
@@ -76,6 +83,7 @@ func (e *Evidence) Add(f inventory.Fact) {
 		e.about[k] = append(e.about[k], h)
 	}
 	h.add(f.ReceivedAt.UnixMicro(), f.Watermark.CompleteThrough.UnixMicro())
+	e.addReport(&f)
 }
 
 func aboutOf(feed inventory.Feed) about {
@@ -147,18 +155,36 @@ func (e *Evidence) Position() uint64 {
 // only the forgotten could tell is missed, and can be given back.
 func (e *Evidence) Trim(locate func(string) inventory.Location, t time.Time) {
 	for _, h := range e.feeds {
-		n := sort.Search(len(h.received), func(i int) bool { return h.received[i] > t.UnixMicro() }) - 1
-		if n <= 0 || n < len(h.received)/2 {
-			continue
+		if n := h.old(t); n > 0 {
+			h.unsettle()
+			h.settle(h.place(locate), n)
+			h.base = slices.Clone(h.gaps)
+			h.forget(n)
 		}
-		h.unsettle()
-		h.settle(h.place(locate), n)
-		h.base = slices.Clone(h.gaps)
-		h.first, h.last, h.lost, h.forgot = h.firstHeard(), h.received[n-1], h.through[n-1], true
-		h.received = slices.Clone(h.received[n:])
-		h.through = slices.Clone(h.through[n:])
-		h.unsettle()
 	}
+	for _, h := range e.runs {
+		if n := h.old(t); n > 0 {
+			h.forget(n)
+		}
+	}
+}
+
+// old is how many of the watermarks came before t, save the last one of them;
+// none unless they are half of what is kept.
+func (h *history) old(t time.Time) int {
+	n := sort.Search(len(h.received), func(i int) bool { return h.received[i] > t.UnixMicro() }) - 1
+	if n <= 0 || n < len(h.received)/2 {
+		return 0
+	}
+	return n
+}
+
+// forget drops the first n watermarks, and keeps what they come to.
+func (h *history) forget(n int) {
+	h.first, h.last, h.lost, h.forgot = h.firstHeard(), h.received[n-1], h.through[n-1], true
+	h.received = slices.Clone(h.received[n:])
+	h.through = slices.Clone(h.through[n:])
+	h.unsettle()
 }
 
 // Missed returns the systems and locations (without padding; empty: all of them)
@@ -183,12 +209,23 @@ func (e *Evidence) Restore(systems, locations []string, facts []inventory.Fact) 
 				whole[h] = &history{feed: h.feed}
 			}
 		}
+		for k, h := range e.runs {
+			if h.forgot && k.system == systems[i] && k.location == locations[i] {
+				whole[h] = &history{feed: h.feed}
+			}
+		}
 	}
-	for _, f := range facts {
-		h := e.feeds[f.Watermark.Feed()]
-		// What is not among the forgotten is here already, or not yet taken in.
-		if w := whole[h]; w != nil && f.ReceivedAt.UnixMicro() <= h.last && f.Position <= e.position {
-			w.add(f.ReceivedAt.UnixMicro(), f.Watermark.CompleteThrough.UnixMicro())
+	for i := range facts {
+		f := &facts[i]
+		of := []*history{e.feeds[f.Watermark.Feed()]}
+		if run := e.reported(&f.Watermark); run != nil {
+			of = append(of, e.runs[keyOfRun(run, f.Watermark.Location)])
+		}
+		for _, h := range of {
+			// What is not among the forgotten is here already, or not yet taken in.
+			if w := whole[h]; w != nil && f.ReceivedAt.UnixMicro() <= h.last && f.Position <= e.position {
+				w.add(f.ReceivedAt.UnixMicro(), f.Watermark.CompleteThrough.UnixMicro())
+			}
 		}
 	}
 	for h, w := range whole {
@@ -226,10 +263,7 @@ func (e *Evidence) reach(system, location string, t time.Time) (at time.Time, ok
 				continue
 			}
 			if h.forgot && through <= h.lost {
-				if e.missed == nil {
-					e.missed = map[about]struct{}{}
-				}
-				e.missed[k] = struct{}{}
+				e.miss(k)
 				return time.Time{}, false
 			}
 			i, _ := slices.BinarySearch(h.through, through)
@@ -245,6 +279,14 @@ func (e *Evidence) reach(system, location string, t time.Time) (at time.Time, ok
 		return time.Time{}, true
 	}
 	return time.UnixMicro(latest).UTC(), true
+}
+
+// miss notes what could only be told from what is forgotten.
+func (e *Evidence) miss(k about) {
+	if e.missed == nil {
+		e.missed = map[about]struct{}{}
+	}
+	e.missed[k] = struct{}{}
 }
 
 // silenceFloor is the least silence worth saying, silenceFactor how many of a

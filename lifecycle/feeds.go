@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/stocktrace/stocktrace/inventory"
@@ -22,7 +23,7 @@ func (e *Engine) ownFacts(ctx context.Context, lease Lease) error {
 	defer desk.reader.Close()
 	o := &factOwner{
 		Engine: e, lease: lease, desk: desk, position: desk.reader.Cursor(), progress: progressTracker{lease: lease},
-		written: map[silenceKey]written{}, standing: map[int]*standstill{},
+		written: map[silenceKey]written{}, runs: map[string]bool{}, standing: map[int]*standstill{},
 	}
 	if err := e.Store.Known(ctx, lease.Partition, o.cold.add); err != nil {
 		return fmt.Errorf("load known facts: %w", err)
@@ -84,6 +85,7 @@ type factOwner struct {
 	desk     *desk
 	cold     coldFilter
 	written  map[silenceKey]written
+	runs     map[string]bool // the runs missed that were written, and whether they are over
 	revision uint64
 	position uint64
 	progress progressTracker
@@ -201,6 +203,27 @@ func (o *factOwner) judge(ctx context.Context) error {
 				Version: Version{Epoch: o.lease.Epoch, Revision: o.revision},
 			})
 		}
+		missed, next := ev.missedRuns(now)
+		if !next.IsZero() && (o.next.IsZero() || next.Before(o.next)) {
+			o.next = next
+		}
+		for i := range missed {
+			f := missed[i].finding(o.Rules, now)
+			over := f.State == inventory.FindingClosed
+			if was, said := o.runs[f.ID]; said && was == over {
+				continue
+			}
+			o.runs[f.ID] = over
+			o.revision++
+			rows = append(rows, FindingRow{
+				Finding: f, Partition: o.lease.Partition, Version: Version{Epoch: o.lease.Epoch, Revision: o.revision},
+			})
+		}
+		if len(o.runs) > 2*len(missed)+1000 {
+			maps.DeleteFunc(o.runs, func(id string, over bool) bool {
+				return over && !slices.ContainsFunc(missed, func(m missedRun) bool { return m.id() == id })
+			})
+		}
 		if len(o.written) > 2*len(all)+1000 {
 			oldest := now.Add(-o.factHistory).UnixMicro()
 			maps.DeleteFunc(o.written, func(k silenceKey, w written) bool { return w.ended && k.last < oldest })
@@ -216,13 +239,21 @@ func (o *factOwner) judge(ctx context.Context) error {
 	return nil
 }
 
-// SilentFeeds returns a source_silent finding for every silence up to now, and
-// when the next one opens if nothing more is heard. It is a pure function of
-// the evidence.
-func SilentFeeds(rules *Rules, ev *Evidence, now time.Time) (found []inventory.Finding, next time.Time) {
-	all, next := ev.silences(rules.Location, now)
-	for i := range all {
-		found = append(found, silentFeed(rules, &all[i], now))
+// AboutFeeds returns what is to be said of feeds up to now: a source_silent
+// finding for every silence and a run_missed for every run that was not reported
+// in time; and when the next one opens if nothing more is heard. It is a pure
+// function of the evidence.
+func AboutFeeds(rules *Rules, ev *Evidence, now time.Time) (found []inventory.Finding, next time.Time) {
+	silent, next := ev.silences(rules.Location, now)
+	for i := range silent {
+		found = append(found, silentFeed(rules, &silent[i], now))
+	}
+	missed, opens := ev.missedRuns(now)
+	for i := range missed {
+		found = append(found, missed[i].finding(rules, now))
+	}
+	if !opens.IsZero() && (next.IsZero() || opens.Before(next)) {
+		next = opens
 	}
 	return found, next
 }

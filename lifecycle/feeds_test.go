@@ -57,7 +57,7 @@ func TestSilences(t *testing.T) {
 	}
 	last := evening.Add(29 * time.Minute)
 	at := func(now time.Time) []inventory.Finding {
-		found, _ := SilentFeeds(rules, NewEvidence(facts...), now)
+		found, _ := AboutFeeds(rules, NewEvidence(facts...), now)
 		return found
 	}
 	if found := at(last.Add(4 * time.Minute)); len(found) != 0 {

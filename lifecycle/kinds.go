@@ -52,7 +52,7 @@ var kinds = map[inventory.Kind]kind{
 		inventory.Warning, inventory.Conflicted, "Posted in part", "Repair the items that were left out and post the rest.", lineError,
 	},
 	inventory.RunMissed: {
-		inventory.Critical, inventory.Overdue, "Run missed", "Start the run; what waits for it is not lost.", nothing,
+		inventory.Critical, "", "Run missed", "Start the run; what waits for it is not lost.", allOfIt,
 	},
 	inventory.DuplicateDelivery: {inventory.Info, "", "Submitted twice", "Nothing to do: it was recognised.", nothing},
 	inventory.DuplicatePosting: {

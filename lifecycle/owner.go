@@ -472,7 +472,7 @@ func (o *owner) fire(now time.Time) {
 			}
 			for _, a := range c.awaits {
 				// Where the answer is forgotten, judging looks it up.
-				if _, ok := ev.reach(a.System, a.location, a.Through); ok || len(ev.missed) > 0 {
+				if ev.has(a) || len(ev.missed) > 0 {
 					o.touch(c)
 					break
 				}

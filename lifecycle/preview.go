@@ -59,8 +59,8 @@ func PreviewRules(ctx context.Context, present, next *Rules, stored Stored) (Pre
 	if err != nil {
 		return p, fmt.Errorf("read lifecycles: %w", err)
 	}
-	evidence := NewEvidence()
-	if err := stored.Facts(ctx, time.Unix(0, 0), evidence.Add); err != nil {
+	var facts []inventory.Fact
+	if err := stored.Facts(ctx, time.Unix(0, 0), func(f inventory.Fact) { facts = append(facts, f) }); err != nil {
 		return p, fmt.Errorf("read facts: %w", err)
 	}
 	var records []inventory.Record
@@ -76,7 +76,7 @@ func PreviewRules(ctx context.Context, present, next *Rules, stored Stored) (Pre
 	}
 	judge := func(rules *Rules) map[string]inventory.Lifecycle {
 		told := map[string]inventory.Lifecycle{}
-		for _, l := range Stitch(rules, records, evidence, now) {
+		for _, l := range Stitch(rules, records, rules.NewEvidence(facts...), now) {
 			told[l.ID] = l
 		}
 		return told

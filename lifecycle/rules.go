@@ -10,6 +10,7 @@ type Rules struct {
 	workflows map[string]*inventory.Workflow
 	locations map[string]inventory.Location
 	packs     map[string][]inventory.Pack // by item, without padding
+	runs      map[string][]watchedRun     // that are reported, by the system that does
 }
 
 // NewRules returns rules of the given workflows and locations. Locations are
@@ -22,6 +23,7 @@ func NewRules(workflows []*inventory.Workflow, locations []inventory.Location) *
 	for _, w := range workflows {
 		r.workflows[w.Name] = w
 	}
+	r.runs = watchedRuns(r.workflows)
 	for _, l := range locations {
 		r.locations[inventory.Unpad(l.ID)] = l
 	}

@@ -47,6 +47,9 @@ func (f *life) finding(a *assessment, l *inventory.Lifecycle) inventory.Finding 
 		step := &a.workflow.Steps[f.step]
 		out.Step, out.System, out.Owner, out.Runbook = step.String(), step.System, step.Owner, step.Runbook
 	}
+	if f.run != nil {
+		out.Step, out.System = "", f.run.Feed // it is about the run
+	}
 	if f.err != nil {
 		out.ErrorCode, out.Field, out.Value = f.err.Code, f.err.Field, f.err.Value
 	}
@@ -55,6 +58,9 @@ func (f *life) finding(a *assessment, l *inventory.Lifecycle) inventory.Finding 
 	}
 	out.Units, out.Values = f.atRisk(a, l)
 	out.GroupKey = inventory.GroupKey{Kind: out.Kind, Cause: out.Cause, System: out.System, Step: out.Step, Detail: groupDetail(&out)}
+	if f.run != nil {
+		out.GroupKey = runGroup(f.run, f.since)
+	}
 	out.Group = groupID(out.GroupKey)
 	out.Title = f.title(a)
 	out.Sentence = f.sentence(a, l, &out)
@@ -182,6 +188,8 @@ func (f *life) sentence(a *assessment, l *inventory.Lifecycle, out *inventory.Fi
 		return fmt.Sprintf("%s is not set up at %s (master data): stuck before %s since %s.%s", what, l.Location, quote(step), clock(f.since), f.ending(clock))
 	case inventory.HeldKind:
 		return fmt.Sprintf("Held before %s since %s%s.%s", quote(step), clock(f.since), because(f.err), f.ending(clock))
+	case inventory.RunMissed:
+		return fmt.Sprintf("Waits for the run %s of %s, which was not reported.%s", f.run.Name, clock(f.since), f.ending(clock))
 	case inventory.Stall:
 		return fmt.Sprintf("Stuck before %s since %s%s.%s", quote(step), clock(f.since), because(f.err), f.ending(clock))
 	case inventory.DiscardedKind:

@@ -148,8 +148,10 @@ func (s *lives) of(id string) *life {
 // good, as far as now goes).
 func (s *lives) arrive(a *assessment, arrived []entry, until, now time.Time) {
 	at := arrived[0].ReceivedAt
-	if !until.IsZero() && !a.awaiting.IsZero() && a.awaiting.Before(until) {
-		s.uncertain = true
+	for _, from := range []time.Time{a.awaiting, a.unreported} {
+		if !until.IsZero() && !from.IsZero() && from.Before(until) {
+			s.uncertain = true
+		}
 	}
 	for _, l := range s.all {
 		held := holds(a, l.id)
@@ -180,8 +182,12 @@ func (s *lives) arrive(a *assessment, arrived []entry, until, now time.Time) {
 		if !until.IsZero() && !opens.Before(until) {
 			continue // the next arrival came first, and is judged by itself
 		}
+		if !c.ends.IsZero() && !opens.Before(c.ends) {
+			continue // it had ended when this arrived
+		}
 		if l := s.of(c.id); l != nil {
 			switch {
+			case !c.ends.IsZero():
 			case !l.closed.IsZero() && !l.instant:
 				l.closed, l.closedBy, l.resolution = time.Time{}, nil, "" // reopened
 				l.anew = append(l.anew, at)
@@ -192,15 +198,20 @@ func (s *lives) arrive(a *assessment, arrived []entry, until, now time.Time) {
 			continue
 		}
 		if opens.After(now) {
-			if s.next.IsZero() || opens.Before(s.next) {
-				s.next = opens
-			}
+			s.wake(opens)
 			continue
 		}
 		if c.kind == inventory.LateStep && s.told(c.step) {
 			continue // one fact, one kind: why it came late has been said
 		}
 		l := &life{condition: c, opened: opens}
+		switch {
+		case c.ends.IsZero():
+		case c.ends.After(now):
+			s.wake(c.ends)
+		default:
+			l.closed, l.resolution = c.ends, inventory.Recovered
+		}
 		if c.instant {
 			l.closed, l.resolution = opens, inventory.Accepted
 			if c.kind == inventory.LateStep {
@@ -208,6 +219,13 @@ func (s *lives) arrive(a *assessment, arrived []entry, until, now time.Time) {
 			}
 		}
 		s.all = append(s.all, l)
+	}
+}
+
+// wake has it looked at again at a time.
+func (s *lives) wake(at time.Time) {
+	if s.next.IsZero() || at.Before(s.next) {
+		s.next = at
 	}
 }
 
@@ -244,7 +262,7 @@ func (s *lives) told(step int) bool {
 // due, by whatever kind its workflow or the hop's last word has it called.
 func (l *life) overdue() bool {
 	switch l.kind {
-	case inventory.MissingStep, inventory.ReturnNotPosted, inventory.HeldKind, inventory.Stall:
+	case inventory.MissingStep, inventory.ReturnNotPosted, inventory.HeldKind, inventory.Stall, inventory.RunMissed:
 		return true
 	default:
 		return false

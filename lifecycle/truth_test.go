@@ -12,7 +12,7 @@ import (
 )
 
 // TestStitchTellsTheTruth rehearses a retailer with every fault and holds what
-// Stitch and SilentFeeds say against its truth: no store, no log, no waiting.
+// Stitch and AboutFeeds say against its truth: no store, no log, no waiting.
 func TestStitchTellsTheTruth(t *testing.T) {
 	begin := time.Date(2026, 11, 25, 14, 0, 3, 0, time.UTC)
 	for _, c := range []rehearsal{
@@ -133,7 +133,7 @@ func (c rehearsal) play(t *testing.T) {
 			observe(f)
 		}
 	}
-	silent, _ := lifecycle.SilentFeeds(rules, evidence, now)
+	silent, _ := lifecycle.AboutFeeds(rules, evidence, now)
 	for _, f := range silent {
 		observe(f)
 	}

@@ -155,7 +155,7 @@ func (v *Verification) compare(rules *Rules, records []inventory.Record, facts [
 	// Facts are taken in as the rows' positions ask for them.
 	slices.SortFunc(tasks, func(a, b task) int { return cmp.Compare(a.row.Lifecycle.FactPosition, b.row.Lifecycle.FactPosition) })
 	slices.SortFunc(facts, func(a, b inventory.Fact) int { return cmp.Compare(a.Position, b.Position) })
-	evidence := NewEvidence()
+	evidence := rules.NewEvidence()
 	for _, t := range tasks {
 		have := t.row.Lifecycle
 		for len(facts) > 0 && facts[0].Position <= have.FactPosition {
@@ -196,16 +196,16 @@ func (v *Verification) compareOne(want, have inventory.Lifecycle, findings map[s
 	}
 }
 
-// compareFeeds recomputes which feeds were silent.
+// compareFeeds recomputes what is said of feeds.
 func (v *Verification) compareFeeds(rules *Rules, facts []inventory.Fact, findings map[string]FindingRow, newest time.Time) {
 	want := map[string]inventory.Finding{}
-	all, _ := SilentFeeds(rules, NewEvidence(facts...), newest)
+	all, _ := AboutFeeds(rules, rules.NewEvidence(facts...), newest)
 	for _, f := range all {
 		want[f.ID] = f
 	}
 	for id, row := range findings {
 		f := row.Finding
-		if f.LifecycleID != "" || f.Kind != inventory.SourceSilent {
+		if f.LifecycleID != "" || f.Kind != inventory.SourceSilent && f.Kind != inventory.RunMissed {
 			continue // told by compare, or about our own pipeline: not recomputable
 		}
 		w, ok := want[id]

@@ -71,11 +71,15 @@ type workflowFile struct {
 }
 
 type runFile struct {
-	Run   yaml.Node   `yaml:"run"`
-	At    []yaml.Node `yaml:"at"`
-	Zone  yaml.Node   `yaml:"zone"`
-	Grace yaml.Node   `yaml:"grace"`
-	Feed  string      `yaml:"feed"`
+	Run     yaml.Node   `yaml:"run"`
+	At      []yaml.Node `yaml:"at"`
+	Days    []yaml.Node `yaml:"days"`
+	Except  []yaml.Node `yaml:"except"`
+	Zone    yaml.Node   `yaml:"zone"`
+	Cutoff  yaml.Node   `yaml:"cutoff"`
+	Grace   yaml.Node   `yaml:"grace"`
+	Feed    string      `yaml:"feed"`
+	Aliases []string    `yaml:"aliases"`
 }
 
 type balanceFile struct {
@@ -337,8 +341,13 @@ func (p *workflowParser) condition(n *yaml.Node, about ...string) *inventory.Exp
 	return x
 }
 
+// weekdays are their names in files, by [time.Weekday].
+var weekdays = []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
+
 func (p *workflowParser) run(w *inventory.Workflow, f *runFile) {
-	r := inventory.Run{Name: f.Run.Value, Grace: p.duration(&f.Grace, time.Hour), Feed: f.Feed}
+	r := inventory.Run{
+		Name: f.Run.Value, Cutoff: p.duration(&f.Cutoff, 0), Grace: p.duration(&f.Grace, time.Hour), Feed: f.Feed, Aliases: f.Aliases,
+	}
 	if r.Name == "" {
 		p.fail(&f.Run, "a run needs a name: `run: erp_pos_post`")
 	}
@@ -352,12 +361,29 @@ func (p *workflowParser) run(w *inventory.Workflow, f *runFile) {
 		}
 		r.At = append(r.At, t.Hour()*60+t.Minute())
 	}
+	for i := range f.Days {
+		d := slices.Index(weekdays, f.Days[i].Value)
+		if d < 0 {
+			p.fail(&f.Days[i], "%q is no weekday: write %s", f.Days[i].Value, strings.Join(weekdays, ", "))
+			return
+		}
+		r.Days[d] = true
+	}
+	for i := range f.Except {
+		if _, err := time.Parse(time.DateOnly, f.Except[i].Value); err != nil {
+			p.fail(&f.Except[i], "%q is no day: write \"2026-12-25\"", f.Except[i].Value)
+		}
+		r.Except = append(r.Except, f.Except[i].Value)
+	}
 	if zone := f.Zone.Value; zone != "" && zone != "store" {
 		z, err := time.LoadLocation(zone)
 		if err != nil {
 			p.fail(&f.Zone, "%q is no time zone: write Europe/Berlin, or store for each store's own", zone)
 		}
 		r.Zone = z
+	}
+	if p.err == nil && w.RunOf(r.Name) != nil {
+		p.fail(&f.Run, "run %q is declared twice", r.Name)
 	}
 	w.Runs = append(w.Runs, r)
 }

@@ -27,6 +27,9 @@ func TestWorkflowErrors(t *testing.T) {
 		{"after nothing", head + "  - step: erp posted\n    after: [middleware mapped]\n", 6, "none of the workflow's steps"},
 		{"cycle", head + "  - step: a b\n    after: [c d]\n  - step: c d\n    after: [a b]\n", 5, "comes after itself"},
 		{"two postings", head + "    posts: true\n  - step: erp posted\n    posts: true\n", 6, "only one step"},
+		{"no weekday", head + "runs:\n  - {run: r, at: [\"02:00\"], days: [moonday]}\n", 6, "is no weekday"},
+		{"no holiday", head + "runs:\n  - {run: r, at: [\"02:00\"], except: [christmas]}\n", 6, "is no day"},
+		{"one run twice", head + "runs:\n  - {run: r, at: [\"02:00\"]}\n  - {run: r, at: [\"03:00\"]}\n", 7, "declared twice"},
 		{"no condition", head + "    only: full_moon\n", 5, "is no condition"},
 	}
 	for _, c := range cases {

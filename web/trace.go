@@ -196,8 +196,16 @@ func stepRow(l *inventory.Lifecycle, st inventory.StepState, now time.Time) trac
 	return row
 }
 
+// awaited says what a verdict waits for, but for the time.
+func awaited(a inventory.Await) string {
+	if a.Run != "" {
+		return "the run " + a.Run + " of"
+	}
+	return systemName(a.System) + " evidence to"
+}
+
 func awaits(l *inventory.Lifecycle, system string) bool {
-	return slices.ContainsFunc(l.Awaits, func(a inventory.Await) bool { return a.System == system })
+	return slices.ContainsFunc(l.Awaits, func(a inventory.Await) bool { return a.System == system && a.Run == "" })
 }
 
 // markTone gives a mark its colour.

@@ -93,6 +93,7 @@ type relatedJSON struct {
 
 type awaitJSON struct {
 	System  string `json:"system"`
+	Run     string `json:"run,omitempty"`
 	Through stamp  `json:"through"`
 }
 
@@ -179,7 +180,7 @@ func lifecycleOf(l *inventory.Lifecycle) lifecycleJSON {
 			return relatedJSON{Rel: r.Rel, Keys: bestKeys(r.Keys)}
 		}),
 		RecordIDs:  orNone(l.RecordIDs),
-		Awaits:     each(l.Awaits, func(a inventory.Await) awaitJSON { return awaitJSON{a.System, stamp(a.Through)} }),
+		Awaits:     each(l.Awaits, func(a inventory.Await) awaitJSON { return awaitJSON{a.System, a.Run, stamp(a.Through)} }),
 		ComputedAt: stamp(l.ComputedAt), RuleVersion: l.RuleVersion,
 	}
 }

@@ -81,6 +81,7 @@ type relatedKeys struct {
 
 type await struct {
 	System  string `json:"system"`
+	Run     string `json:"run"`
 	Through *int64 `json:"through"`
 }
 
@@ -163,7 +164,7 @@ func decodeDetail(outline string, data []byte, l *inventory.Lifecycle) error {
 		l.Related = append(l.Related, inventory.Related{Rel: r.Rel, Keys: toKeys(r.Keys)})
 	}
 	for _, a := range d.Awaits {
-		l.Awaits = append(l.Awaits, inventory.Await{System: a.System, Through: at(a.Through)})
+		l.Awaits = append(l.Awaits, inventory.Await{System: a.System, Run: a.Run, Through: at(a.Through)})
 	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("read the detail of lifecycle %q: %w", l.ID, err)
@@ -266,6 +267,7 @@ func appendDetail(b []byte, l *inventory.Lifecycle) []byte {
 	})
 	list(&w, "awaits", '{', l.Awaits, func(a *inventory.Await) {
 		w.text("system", a.System)
+		w.text("run", a.Run)
 		w.time("through", a.Through)
 	})
 	if len(records) > 0 {

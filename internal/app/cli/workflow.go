@@ -107,6 +107,39 @@ func named(all []*inventory.Workflow, name string) (*inventory.Workflow, error) 
 	return nil, fmt.Errorf("no workflow is called %q: there are %s", name, strings.Join(names, ", "))
 }
 
+// explainRun says when a run starts, and who tells that it did.
+func explainRun(scr *screen, r *inventory.Run) {
+	at := make([]string, len(r.At))
+	for i, m := range r.At {
+		at[i] = fmt.Sprintf("%02d:%02d", m/60, m%60)
+	}
+	zone := "by each store's clock"
+	if r.Zone != nil {
+		zone = r.Zone.String()
+	}
+	scr.printf("%s  starts at %s (%s)", scr.in(bold, "run "+r.Name), strings.Join(at, ", "), zone)
+	if r.Days != [7]bool{} {
+		var days []string
+		for d, on := range r.Days {
+			if on {
+				days = append(days, strings.ToLower(time.Weekday(d).String()[:3]))
+			}
+		}
+		scr.printf(" on %s", strings.Join(days, ", "))
+	}
+	if n := len(r.Except); n > 0 {
+		scr.printf(", save %d days", n)
+	}
+	if r.Cutoff > 0 {
+		scr.printf(", takes in what came %s before", short(r.Cutoff))
+	}
+	if r.Feed == "" {
+		scr.printf("; nobody tells whether it did\n")
+		return
+	}
+	scr.printf("; %s tells by %s after, else: run_missed\n", r.Feed, short(r.Grace))
+}
+
 // explain says a workflow in sentences.
 func explain(scr *screen, w *inventory.Workflow) {
 	scr.printf("%s\n", scr.in(bold, w.Title+" ("+w.Name+")"))
@@ -162,6 +195,9 @@ func explain(scr *screen, w *inventory.Workflow) {
 	}
 	for _, i := range w.Invariants {
 		scr.printf("\n%s  %s\n    else: %s (%s)\n", scr.in(bold, "must hold"), i.Holds.Text, i.Say, i.Raises)
+	}
+	for i := range w.Runs {
+		explainRun(scr, &w.Runs[i])
 	}
 }
 
