@@ -11,6 +11,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/stocktrace/stocktrace/collector/canonical"
 )
 
 const spansPerRequest = 512
@@ -102,7 +104,7 @@ func BenchmarkPipeline(b *testing.B) {
 			b.Fatal(err)
 		}
 		before := cpu(b)
-		if err := checkProtoDepth(encoded); err != nil {
+		if err := checkProtoDepth(encoded, canonical.TransportTraces); err != nil {
 			b.Fatal(err)
 		}
 		if err := next.ConsumeTraces(b.Context(), r.Traces()); err != nil {

@@ -4,6 +4,8 @@ import (
 	"errors"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/stocktrace/stocktrace/collector/canonical"
 )
 
 // deepest is how deeply the values of a request may nest.
@@ -14,8 +16,9 @@ const deepest = 64
 // end the process.
 var errDepth = errors.New("has attribute values that nest more than 64 levels deep")
 
-// The messages of OTLP through which values can nest. Traces and logs are told
-// apart by nothing but their own types, so records are walked as either.
+// The messages of OTLP through which values can nest. Spans and log records have
+// them in different fields, so records are walked as either; the fields of
+// metrics mean other things, so they are walked apart.
 type message int
 
 const (
@@ -32,6 +35,15 @@ const (
 	value
 	values
 	pairs
+
+	// Of metrics.
+	metricsRequest
+	metricItems
+	scopeMetrics
+	oneMetric
+	points
+	point
+	exemplar
 )
 
 // within says which fields of a message lead to which.
@@ -48,11 +60,26 @@ var within = [...][14]message{
 	value:         {5: values, 6: pairs},
 	values:        {1: value},
 	pairs:         {1: keyValue},
+
+	metricsRequest: {1: metricItems},
+	metricItems:    {1: resource, 2: scopeMetrics},
+	scopeMetrics:   {1: scope, 2: oneMetric},
+	oneMetric:      {5: points, 7: points, 9: points, 10: points, 11: points, 12: keyValue},
+	points:         {1: point},
+	// A number's and a summary's attributes are field 7, a histogram's 9, an
+	// exponential one's 1; exemplars 5, 8 and 11.
+	point:    {1: keyValue, 5: exemplar, 7: keyValue, 8: exemplar, 9: keyValue, 11: exemplar},
+	exemplar: {7: keyValue},
 }
 
 // checkProtoDepth returns errDepth for an encoded request that nests too deeply.
 // What is not protobuf is left to the decoder to judge.
-func checkProtoDepth(encoded []byte) error { return walk(request, encoded, 0) }
+func checkProtoDepth(encoded []byte, transport string) error {
+	if transport == canonical.TransportMetrics {
+		return walk(metricsRequest, encoded, 0)
+	}
+	return walk(request, encoded, 0)
+}
 
 func walk(m message, encoded []byte, depth int) error {
 	if depth > deepest {

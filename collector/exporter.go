@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
@@ -63,6 +64,9 @@ func NewExporterFactory(newConfig component.CreateDefaultConfigFunc, connect fun
 		exporter.WithLogs(func(_ context.Context, set exporter.Settings, cfg component.Config) (exporter.Logs, error) {
 			return create(set, cfg)
 		}, Stability),
+		exporter.WithMetrics(func(_ context.Context, set exporter.Settings, cfg component.Config) (exporter.Metrics, error) {
+			return create(set, cfg)
+		}, Stability),
 	)
 }
 
@@ -83,6 +87,13 @@ func (x *logExporter) ConsumeLogs(ctx context.Context, ld plog.Logs) error {
 	x.intake.privacy.Logs(ld)
 	batch, err := canonical.FromLogs(ld, x.intake.now())
 	return x.export(ctx, canonical.TransportLogs, &batch, err)
+}
+
+// ConsumeMetrics returns nil when every reading is on disk.
+func (x *logExporter) ConsumeMetrics(ctx context.Context, md pmetric.Metrics) error {
+	x.intake.privacy.Metrics(md)
+	batch, err := canonical.FromMetrics(md, x.intake.now())
+	return x.export(ctx, canonical.TransportMetrics, &batch, err)
 }
 
 func (x *logExporter) export(ctx context.Context, transport string, batch *canonical.Batch, err error) error {

@@ -115,8 +115,11 @@ func (g *guard) GetGRPCServerOptions(context.Context) ([]grpc.ServerOption, erro
 
 // transportOf tells the signals apart by the method or path of their requests.
 func transportOf(path string) string {
-	if strings.Contains(strings.ToLower(path), "logs") {
+	switch path = strings.ToLower(path); {
+	case strings.Contains(path, "logs"):
 		return canonical.TransportLogs
+	case strings.Contains(path, "metric"):
+		return canonical.TransportMetrics
 	}
 	return canonical.TransportTraces
 }
@@ -173,12 +176,12 @@ func (c guardedCodec) Unmarshal(data mem.BufferSlice, v any) error {
 	whole := data.MaterializeToBuffer(mem.DefaultBufferPool())
 	defer whole.Free()
 	encoded := whole.ReadOnlyData()
-	err := checkProtoDepth(encoded)
+	transport := transportOf(fmt.Sprintf("%T", v))
+	err := checkProtoDepth(encoded, transport)
 	if err == nil {
 		err = c.CodecV2.Unmarshal(mem.BufferSlice{whole}, v)
 	}
 	if err != nil {
-		transport := transportOf(fmt.Sprintf("%T", v))
 		// gRPC calls this without the request's context.
 		entry, err := c.guard.keep(context.Background(), bytes.Clone(encoded), transport, protobuf, err)
 		if err != nil {
@@ -248,7 +251,7 @@ func (g *guard) serveHTTP(w http.ResponseWriter, r *http.Request, next http.Hand
 	case err == nil && media == jsonText:
 		err = checkJSONDepth(body)
 	case err == nil:
-		err = checkProtoDepth(body)
+		err = checkProtoDepth(body, transportOf(r.URL.Path))
 	}
 	if err != nil {
 		g.unreadable(w, r, media, body, err)

@@ -144,10 +144,10 @@ func (in *intake) admit(ctx context.Context, who *access.Source, transport strin
 // had them taken out before it was read; a request that is no OTLP did not, and
 // names its fields in a way of its own.
 func (in *intake) redact(q *inventory.Quarantined) {
-	if in.privacy == nil || q.ContentType == canonical.TracesType || q.ContentType == canonical.LogsType {
+	if in.privacy == nil || q.ContentType == canonical.TracesType || q.ContentType == canonical.LogsType || q.ContentType == canonical.MetricsType {
 		return
 	}
-	if q.Transport == canonical.TransportTraces || q.Transport == canonical.TransportLogs {
+	if q.Transport == canonical.TransportTraces || q.Transport == canonical.TransportLogs || q.Transport == canonical.TransportMetrics {
 		q.Raw = in.privacy.Unparsed(q.Raw)
 	} else {
 		q.Raw = in.privacy.Fragment(q.ContentType, q.Raw)

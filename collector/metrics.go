@@ -54,7 +54,7 @@ func (m *metrics) ofSource(source string, batch *canonical.Batch) {
 		case delay < -ahead:
 			aheads++
 		}
-		if r.Event.Watermark == nil && len(r.Event.Identifiers()) == 0 {
+		if !r.Event.Fact() && len(r.Event.Identifiers()) == 0 {
 			unbound++
 		}
 	}

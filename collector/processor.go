@@ -7,6 +7,7 @@ import (
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/processor"
 
@@ -21,7 +22,7 @@ var ProcessorType = component.MustNewType("canonical")
 // words: configuration and behaviour may still change, and a changelog says so.
 const Stability = component.StabilityLevelBeta
 
-// canonicaliser is the processor of both signals. Foreign records end here, so
+// canonicaliser is the processor of all signals. Foreign records end here, so
 // that a pipeline fed with a company's whole telemetry carries only what speaks
 // of inventory from here on.
 type canonicaliser struct {
@@ -30,6 +31,7 @@ type canonicaliser struct {
 	metrics *metrics
 	traces  consumer.Traces
 	logs    consumer.Logs
+	gauges  consumer.Metrics
 }
 
 // NewProcessorFactory returns the factory of canonical processors. newConfig
@@ -50,6 +52,10 @@ func newProcessorFactory(newConfig component.CreateDefaultConfigFunc, metricsOf 
 		processor.WithLogs(func(_ context.Context, set processor.Settings, _ component.Config, next consumer.Logs) (processor.Logs, error) {
 			m, err := metricsOf(set)
 			return &canonicaliser{metrics: m, logs: next}, err
+		}, Stability),
+		processor.WithMetrics(func(_ context.Context, set processor.Settings, _ component.Config, next consumer.Metrics) (processor.Metrics, error) {
+			m, err := metricsOf(set)
+			return &canonicaliser{metrics: m, gauges: next}, err
 		}, Stability),
 	)
 }
@@ -115,6 +121,40 @@ func (c *canonicaliser) ConsumeLogs(ctx context.Context, ld plog.Logs) error {
 		}
 	}
 	c.metrics.ofOthers(canonical.TransportLogs, foreign)
+	return nil
+}
+
+// ConsumeMetrics passes on the data points that are readings of a queue or a
+// heartbeat. What a scope or resource says of them is read with them.
+func (c *canonicaliser) ConsumeMetrics(ctx context.Context, md pmetric.Metrics) error {
+	foreign := 0
+	md.ResourceMetrics().RemoveIf(func(resource pmetric.ResourceMetrics) bool {
+		resource.ScopeMetrics().RemoveIf(func(scope pmetric.ScopeMetrics) bool {
+			scope.Metrics().RemoveIf(func(metric pmetric.Metric) bool {
+				before := 1
+				switch metric.Type() {
+				case pmetric.MetricTypeGauge, pmetric.MetricTypeSum:
+					points := canonical.Points(metric)
+					before = points.Len()
+					points.RemoveIf(func(point pmetric.NumberDataPoint) bool {
+						return !canonical.SpeaksMetric(metric, point.Attributes(), scope.Scope().Attributes(), resource.Resource().Attributes())
+					})
+				default: // a distribution is no reading
+				}
+				left := canonical.Points(metric).Len()
+				foreign += before - left
+				return left == 0
+			})
+			return scope.Metrics().Len() == 0
+		})
+		return resource.ScopeMetrics().Len() == 0
+	})
+	if md.ResourceMetrics().Len() > 0 {
+		if err := c.gauges.ConsumeMetrics(ctx, md); err != nil {
+			return err
+		}
+	}
+	c.metrics.ofOthers(canonical.TransportMetrics, foreign)
 	return nil
 }
 

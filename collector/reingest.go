@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/stocktrace/stocktrace/collector/access"
@@ -87,6 +88,13 @@ func (g *Reingester) read(ctx context.Context, q inventory.Quarantined) (batch c
 		}
 		g.intake.privacy.Logs(ld)
 		return canonical.FromLogs(ld, now)
+	case q.ContentType == canonical.MetricsType, q.Transport == canonical.TransportMetrics && q.ContentType == protobuf:
+		md, err := new(pmetric.ProtoUnmarshaler).UnmarshalMetrics(q.Raw)
+		if err != nil {
+			return batch, err
+		}
+		g.intake.privacy.Metrics(md)
+		return canonical.FromMetrics(md, now)
 	case q.Transport == canonical.TransportDocuments && g.documents.find != nil:
 		return g.readDocument(ctx, q)
 	default:

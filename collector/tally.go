@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
+	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 
 	"github.com/stocktrace/stocktrace/collector/canonical"
@@ -73,6 +74,12 @@ type response interface {
 
 // response returns the answer that reports the tally as partial success.
 func (t *tally) response() response {
+	if t.transport == canonical.TransportMetrics {
+		r := pmetricotlp.NewExportResponse()
+		r.PartialSuccess().SetRejectedDataPoints(int64(t.rejected))
+		r.PartialSuccess().SetErrorMessage(t.message())
+		return r
+	}
 	if t.transport == canonical.TransportLogs {
 		r := plogotlp.NewExportResponse()
 		r.PartialSuccess().SetRejectedLogRecords(int64(t.rejected))

@@ -83,6 +83,8 @@ type Event struct {
 
 	// Watermark is set on events of type TypeWatermark only.
 	Watermark *Watermark
+	// Reading is set on events of type TypeReading only.
+	Reading *Reading
 	// Action is set on events of type TypeAction only.
 	Action *Action
 

@@ -143,6 +143,10 @@ func (e *Event) digest(w *hasher, delivery bool) {
 		w.dec(l.Quantity)
 		w.bool(l.Void)
 	}
+	if g := e.Reading; g != nil { // others have hashed without saying that they are none
+		w.str("reading", g.System, g.SystemInstance, g.Location, g.Register, string(g.Gauge), g.Queue)
+		w.dec(g.Value)
+	}
 	if a := e.Action; a != nil { // others have hashed without saying that they are none
 		w.str(a.ID, a.Batch, a.Filter, string(a.Verb), a.By, a.Via, a.About.Name, a.About.Value, a.With.Name, a.With.Value,
 			a.Lifecycle, a.Finding, a.Assignee, a.Ticket, string(a.Resolution), a.Note, a.Undoes)

@@ -225,6 +225,9 @@ type Store interface {
 	// Facts calls yield with every stored watermark received since, in order of
 	// position.
 	Facts(ctx context.Context, since time.Time, yield func(inventory.Fact)) error
+	// Readings calls yield with every stored reading received since, in order of
+	// position, then record id.
+	Readings(ctx context.Context, since time.Time, yield func(inventory.Measured)) error
 	// FactsAbout calls yield with every stored watermark of one of the systems at
 	// one of the locations, written without padding and empty where a watermark
 	// names none; and perhaps with others.

@@ -65,7 +65,7 @@ func PreviewRules(ctx context.Context, present, next *Rules, stored Stored) (Pre
 	}
 	var records []inventory.Record
 	err = stored.EachRecord(ctx, func(r inventory.Record) error {
-		if r.Event.Watermark == nil {
+		if !r.Event.Fact() {
 			r.Raw = nil
 			records = append(records, r)
 		}

@@ -32,6 +32,7 @@ type world struct {
 	epochs     []uint64
 	progress   map[int]Progress
 	facts      []inventory.Fact
+	readings   []inventory.Measured
 
 	records    map[inventory.Identity]inventory.Record
 	inserts    map[inventory.Identity]int
@@ -320,6 +321,13 @@ type simStore struct{ *world }
 func (s simStore) Facts(_ context.Context, _ time.Time, yield func(inventory.Fact)) error {
 	for _, f := range s.facts {
 		yield(f)
+	}
+	return nil
+}
+
+func (s simStore) Readings(_ context.Context, _ time.Time, yield func(inventory.Measured)) error {
+	for _, m := range s.readings {
+		yield(m)
 	}
 	return nil
 }

@@ -21,6 +21,7 @@ type Stored interface {
 	EachLifecycle(ctx context.Context, yield func(Row) error) error
 	EachFinding(ctx context.Context, yield func(FindingRow) error) error
 	Facts(ctx context.Context, since time.Time, yield func(inventory.Fact)) error
+	Readings(ctx context.Context, since time.Time, yield func(inventory.Measured)) error
 }
 
 // Difference is one place where what is stored is not what a recomputation
@@ -90,7 +91,7 @@ func Verify(ctx context.Context, rules *Rules, stored Stored) (Verification, err
 			v.differ("record", r.ID, "is stored twice")
 		}
 		seen[r.Identity()] = true
-		if r.Event.Watermark == nil {
+		if !r.Event.Fact() {
 			r.Raw = nil
 			records = append(records, r)
 		}

@@ -26,6 +26,6 @@ FROM
             greatest(1, dateDiff('microsecond', {since:DateTime64(6, 'UTC')}, {until:DateTime64(6, 'UTC')})))) AS slot
     FROM events FINAL
     WHERE received_at >= {since:DateTime64(6, 'UTC')} AND received_at < {until:DateTime64(6, 'UTC')}
-        AND type NOT IN ('inventory.person.action', 'inventory.feed.watermark')
+        AND type NOT IN ('inventory.person.action', 'inventory.feed.watermark', 'inventory.feed.reading')
 )
 GROUP BY system

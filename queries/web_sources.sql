@@ -2,10 +2,10 @@
 -- to reach us.
 SELECT
     system,
-    countIf(type != 'inventory.feed.watermark'),
+    countIf(type NOT IN ('inventory.feed.watermark', 'inventory.feed.reading')),
     countIf(outcome IN ('failed', 'rejected', 'dead_lettered')),
-    quantileIf(0.5)(lag, type != 'inventory.feed.watermark'),
-    quantileIf(0.99)(lag, type != 'inventory.feed.watermark')
+    quantileIf(0.5)(lag, type NOT IN ('inventory.feed.watermark', 'inventory.feed.reading')),
+    quantileIf(0.99)(lag, type NOT IN ('inventory.feed.watermark', 'inventory.feed.reading'))
 FROM
 (
     SELECT system, type, outcome, greatest(0, dateDiff('millisecond', occurred_at, received_at)) AS lag

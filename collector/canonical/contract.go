@@ -3,6 +3,7 @@ package canonical
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -21,6 +22,8 @@ type draft struct {
 	unnamed bool
 	// completeThrough, extract and records make a watermark, if the type says so.
 	completeThrough, extract, records scalar
+	// gauge, queue and value make a reading, likewise.
+	gauge, queue, value scalar
 }
 
 // field is how one field of an object is read into a T: as a scalar from either
@@ -81,6 +84,11 @@ var eventFields = fields[draft]{
 	"complete_through": kept(func(d *draft) *scalar { return &d.completeThrough }),
 	"extract":          kept(func(d *draft) *scalar { return &d.extract }),
 	"records":          kept(func(d *draft) *scalar { return &d.records }),
+
+	// Of a reading, likewise.
+	"gauge": kept(func(d *draft) *scalar { return &d.gauge }),
+	"queue": kept(func(d *draft) *scalar { return &d.queue }),
+	"value": kept(func(d *draft) *scalar { return &d.value }),
 }
 
 var transactionFields = fields[inventory.Transaction]{
@@ -237,11 +245,14 @@ func (d *draft) finish(where *place) error {
 	if err := d.settleKeys(where); err != nil {
 		return err
 	}
-	if e.Type == inventory.TypeWatermark {
-		if err := d.settleWatermark(where); err != nil {
-			return err
-		}
-	} else if err := d.settleEvent(where); err != nil {
+	settle := d.settleEvent
+	switch e.Type {
+	case inventory.TypeWatermark:
+		settle = d.settleWatermark
+	case inventory.TypeReading:
+		settle = d.settleReading
+	}
+	if err := settle(where); err != nil {
 		return err
 	}
 	e.Normalize()
@@ -272,7 +283,10 @@ func (d *draft) settleEvent(where *place) error {
 	for _, own := range [...]struct {
 		name string
 		scalar
-	}{{"complete_through", d.completeThrough}, {"extract", d.extract}, {"records", d.records}} {
+	}{
+		{"complete_through", d.completeThrough}, {"extract", d.extract}, {"records", d.records},
+		{"gauge", d.gauge}, {"queue", d.queue}, {"value", d.value},
+	} {
 		if own.kind != none {
 			keep(&e.Attributes, where.kept+own.name, own.text)
 		}
@@ -370,6 +384,56 @@ func (d *draft) settleWatermark(where *place) error {
 	}
 	return nil
 }
+
+func (d *draft) settleReading(where *place) error {
+	e := d.event
+	if err := cmp.Or(
+		demand(e.System, where.data, "system", "name the system whose gauge this is"),
+		demand(d.gauge.text, where.data, "gauge", "name what is measured: depth, oldest_age, consumed or heartbeat"),
+	); err != nil {
+		return err
+	}
+	gauge, err := d.gauge.asChoice(gauges)
+	if err != nil {
+		return at(where.data+"gauge", err)
+	}
+	queue, err := d.queue.asText()
+	if err != nil {
+		return at(where.data+"queue", err)
+	}
+	value, err := d.value.asDecimal()
+	if err != nil {
+		return at(where.data+"value", err)
+	}
+	r := &inventory.Reading{
+		System: e.System, SystemInstance: e.SystemInstance, Location: e.Location, Register: e.Register,
+		Gauge: inventory.Gauge(gauge), Queue: queue, Value: value,
+	}
+	e.Reading = r
+	if r.Gauge == inventory.Heartbeat {
+		r.Queue, r.Value = "", inventory.Decimal{}
+		return nil
+	}
+	if err := cmp.Or(
+		demand(queue, where.data, "queue", "name the queue whose "+gauge+" this is"),
+		demand(d.value.text, where.data, "value", "how much it is"),
+	); err != nil {
+		return err
+	}
+	if value.Sign() < 0 {
+		return at(where.data+"value", fmt.Errorf("must not be below 0, but is %s", value))
+	}
+	return nil
+}
+
+// gauges are what a reading may measure.
+var gauges = func() []string {
+	all := make([]string, len(inventory.Gauges))
+	for i, g := range inventory.Gauges {
+		all[i] = string(g)
+	}
+	return all
+}()
 
 // The constructors below say how a field is read and where it goes.
 

@@ -39,10 +39,12 @@ func checkRecord(t *testing.T, r inventory.Record) {
 	switch {
 	case r.ID == "" || e.ID == "" || e.Source == "" || e.Type == "":
 		t.Errorf("no identity: %q %q %q %q", r.ID, e.ID, e.Source, e.Type)
-	case e.Type != inventory.TypeWatermark && (e.Workflow == "" || e.Step == "" || e.System == "" || e.Location == ""):
+	case e.Type != inventory.TypeWatermark && e.Type != inventory.TypeReading && (e.Workflow == "" || e.Step == "" || e.System == "" || e.Location == ""):
 		t.Errorf("accepted without a required field: %+v", e)
 	case e.Type == inventory.TypeWatermark && (e.Watermark == nil || e.Watermark.CompleteThrough.IsZero()):
 		t.Error("a watermark without its time")
+	case e.Type == inventory.TypeReading && (e.Reading == nil || e.Reading.System == "" || e.Reading.Value.Sign() < 0):
+		t.Errorf("a reading of nothing: %+v", e.Reading)
 	case e.Time.IsZero() || e.Time.Nanosecond()%1000 != 0:
 		t.Errorf("occurred %v", e.Time)
 	case r.Content != e.ContentHash():

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/stocktrace/stocktrace/collector/canonical"
@@ -26,7 +27,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 var receivedAt = time.Date(2026, 11, 23, 9, 2, 55, 123456000, time.UTC)
 
 // decode reads a file of a golden case by its name: event.json and batch.json
-// are CloudEvents, traces.json and logs.json are OTLP.
+// are CloudEvents, traces.json, logs.json and metrics.json are OTLP.
 func decode(t *testing.T, file string) canonical.Batch {
 	t.Helper()
 	raw, err := os.ReadFile(file)
@@ -56,6 +57,12 @@ func decode(t *testing.T, file string) canonical.Batch {
 			t.Fatal(err2)
 		}
 		batch, err = canonical.FromLogs(ld, receivedAt)
+	case "metrics.json":
+		md, err2 := new(pmetric.JSONUnmarshaler).UnmarshalMetrics(raw)
+		if err2 != nil {
+			t.Fatal(err2)
+		}
+		batch, err = canonical.FromMetrics(md, receivedAt)
 	default:
 		t.Fatalf("%s is no input", file)
 	}
@@ -95,7 +102,7 @@ func TestGolden(t *testing.T) {
 
 // Where a case has the same event on several wires, it is the same record.
 func TestGoldenWiresAgree(t *testing.T) {
-	for _, name := range []string{"every-field", "watermark"} {
+	for _, name := range []string{"every-field", "watermark", "reading"} {
 		inputs, err := filepath.Glob("testdata/golden/" + name + "/*.json")
 		if err != nil || len(inputs) < 2 {
 			t.Fatalf("%s: want several wires, got %v %v", name, inputs, err)
@@ -123,12 +130,13 @@ func TestEveryFieldIsRead(t *testing.T) {
 	}
 	e := batch.Records[0].Event
 	e.Watermark = &inventory.Watermark{System: "in the other golden case"}
+	e.Reading = &inventory.Reading{System: "in the other golden case"}
 	e.Action = &inventory.Action{ID: "people's: nothing that is sent to us is one"}
 	e.TimeAsSent = "a CloudEvent's"
 	var empty []string
 	zeroes("Event", reflect.ValueOf(e), &empty)
 	empty = slices.DeleteFunc(empty, func(path string) bool {
-		return strings.HasPrefix(path, "Event.Watermark.") || strings.HasPrefix(path, "Event.Action.")
+		return strings.HasPrefix(path, "Event.Watermark.") || strings.HasPrefix(path, "Event.Reading.") || strings.HasPrefix(path, "Event.Action.")
 	})
 	if len(empty) > 0 {
 		t.Errorf("not said by the golden case, or not read: %s", strings.Join(empty, ", "))

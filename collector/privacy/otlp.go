@@ -5,6 +5,7 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
@@ -43,6 +44,35 @@ func (r *Rules) Logs(ld plog.Logs) {
 			for _, record := range scope.LogRecords().All() {
 				r.attributesOf(record.Attributes())
 				r.body(record.Body())
+			}
+		}
+	}
+}
+
+// Metrics takes people out of data points: by the names of attributes.
+func (r *Rules) Metrics(md pmetric.Metrics) {
+	if r == nil {
+		return
+	}
+	for _, resource := range md.ResourceMetrics().All() {
+		r.attributesOf(resource.Resource().Attributes())
+		for _, scope := range resource.ScopeMetrics().All() {
+			r.attributesOf(scope.Scope().Attributes())
+			for _, metric := range scope.Metrics().All() {
+				points := pmetric.NewNumberDataPointSlice() // other kinds are no readings and go no further
+				switch metric.Type() {
+				case pmetric.MetricTypeGauge:
+					points = metric.Gauge().DataPoints()
+				case pmetric.MetricTypeSum:
+					points = metric.Sum().DataPoints()
+				default:
+				}
+				for _, point := range points.All() {
+					r.attributesOf(point.Attributes())
+					for _, exemplar := range point.Exemplars().All() {
+						r.attributesOf(exemplar.FilteredAttributes())
+					}
+				}
 			}
 		}
 	}

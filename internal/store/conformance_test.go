@@ -71,7 +71,7 @@ func must(tb testing.TB, err error) {
 // it returns merges them all.
 func unmerged(tb testing.TB, s *store.Store) (merge func()) {
 	tb.Helper()
-	tables := []string{"events", "echoes", "actions", "bindings", "lifecycles", "findings", "facts", "quarantine"}
+	tables := []string{"events", "echoes", "actions", "bindings", "lifecycles", "findings", "facts", "readings", "quarantine"}
 	for _, table := range tables {
 		must(tb, s.Conn().Exec(tb.Context(), "SYSTEM STOP MERGES "+table))
 	}
@@ -313,6 +313,42 @@ func TestFactsInOrderOfTheirLog(t *testing.T) {
 		if !slices.Equal(got, c.want) {
 			t.Errorf("since %s: positions %d, want %d", c.since, got, c.want)
 		}
+	}
+}
+
+// TestReadingsInOrderOfTheirLog: each reading once, however often it is written,
+// as it was taken.
+func TestReadingsInOrderOfTheirLog(t *testing.T) {
+	s := storetest.Open(t)
+	unmerged(t, s)
+	var records []inventory.Record
+	for n := range 5 {
+		value, err := inventory.ParseDecimal(fmt.Sprintf("%d.5", n))
+		must(t, err)
+		at := noon.Add(time.Duration(n) * time.Second)
+		r := inventory.Record{
+			ID: fmt.Sprintf("/mq %d", n), ReceivedAt: at, Transport: "otlp_metrics", Position: uint64(100 - n), Partition: 8,
+			Event: inventory.Event{
+				ID: fmt.Sprint(n), Source: "/mq", Type: inventory.TypeReading, Time: at.Add(-time.Second),
+				Reading: &inventory.Reading{
+					System: "middleware", SystemInstance: "p01", Location: "0123", Register: "04", Gauge: inventory.Depth, Queue: "replay", Value: value,
+				},
+			},
+		}
+		r.Content = r.Event.ContentHash()
+		records = append(records, r)
+	}
+	must(t, s.WriteRecords(t.Context(), records))
+	must(t, s.WriteRecords(t.Context(), records[2:]))
+	var got []inventory.Measured
+	must(t, s.Readings(t.Context(), noon.Add(time.Second), func(m inventory.Measured) { got = append(got, m) }))
+	var want []inventory.Measured
+	for n := 4; n > 0; n-- {
+		m, _ := records[n].Measured()
+		want = append(want, m)
+	}
+	if d := gocmp.Diff(want, got, gocmp.AllowUnexported(inventory.Decimal{})); d != "" {
+		t.Error(d)
 	}
 }
 

@@ -75,13 +75,14 @@ func newEventAppender(into inserter) *appender[eventRow] {
 
 // WriteRecords implements lifecycle.Store.
 //
-// A watermark is also a fact, and a person's action is also in the trail of them;
-// either is written before its raw row: a
+// A watermark is also a fact, a reading a row of its own, and a person's action is
+// in the trail of them too; each is written before its raw row: a
 // crash in between leaves a record that Held does not know, so that both are
 // written again. The other way round the fact would be missing for ever.
 func (s *Store) WriteRecords(ctx context.Context, records []inventory.Record) error {
 	rows := make([]eventRow, len(records))
 	var facts []inventory.Fact
+	var readings []inventory.Measured
 	var echoes []echoRow
 	var actions []actionRow
 	for i := range records {
@@ -93,6 +94,9 @@ func (s *Store) WriteRecords(ctx context.Context, records []inventory.Record) er
 		if r.Event.Action != nil {
 			actions = append(actions, actionRow{r.Event.Action, r.ReceivedAt})
 		}
+		if m, ok := r.Measured(); ok {
+			readings = append(readings, m)
+		}
 		if r.Event.Watermark != nil {
 			facts = append(facts, inventory.Fact{
 				RecordID: r.ID, Position: r.Position, ReceivedAt: r.ReceivedAt, Watermark: *r.Event.Watermark,
@@ -101,6 +105,9 @@ func (s *Store) WriteRecords(ctx context.Context, records []inventory.Record) er
 	}
 	if err := s.facts.write(ctx, facts); err != nil {
 		return fmt.Errorf("write facts: %w", err)
+	}
+	if err := s.readings.write(ctx, readings); err != nil {
+		return fmt.Errorf("write readings: %w", err)
 	}
 	if err := s.actions.write(ctx, actions); err != nil {
 		return fmt.Errorf("write actions: %w", err)

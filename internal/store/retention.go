@@ -26,6 +26,7 @@ var (
 var retained = map[string]queries.Query{
 	"events":         retentionByReceivedQuery,
 	"facts":          retentionByReceivedQuery,
+	"readings":       retentionByReceivedQuery,
 	"echoes":         retentionByReceivedQuery,
 	"actions":        retentionByReceivedQuery,
 	"quarantine":     retentionByReceivedQuery,

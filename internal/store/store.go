@@ -98,6 +98,7 @@ type Store struct {
 	echoes     *appender[echoRow]
 	actions    *appender[actionRow]
 	facts      *appender[inventory.Fact]
+	readings   *appender[inventory.Measured]
 	bindings   *appender[lifecycle.BindingRow]
 	lifecycles *appender[lifecycle.Row]
 	keys       *appender[keyRow]
@@ -218,6 +219,7 @@ func (s *Store) makeAppenders(interval time.Duration) {
 	into := inserter{send: s.send, interval: interval, closing: s.closing, base: s.base, tasks: &s.tasks}
 	s.events = newEventAppender(into)
 	s.facts = newFactAppender(into)
+	s.readings = newReadingAppender(into)
 	s.echoes = newEchoAppender(into)
 	s.actions = newActionAppender(into)
 	s.bindings = newBindingAppender(into)

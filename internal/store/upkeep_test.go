@@ -267,8 +267,8 @@ func TestRetention(t *testing.T) {
 		s = open(keep)
 		if n := count(t, s, fmt.Sprintf(
 			"SELECT count() FROM system.tables WHERE database = currentDatabase() AND match(create_table_query, ' TTL [^S]*toIntervalSecond\\(\\D*%d\\D')",
-			int(keep.Seconds()))); n != 8 {
-			t.Errorf("%d tables keep rows for %s, want 8", n, keep)
+			int(keep.Seconds()))); n != 9 {
+			t.Errorf("%d tables keep rows for %s, want 9", n, keep)
 		}
 		must(t, s.Close())
 	}

@@ -21,7 +21,7 @@ type Publisher struct{ log *Log }
 func (l *Log) Publisher() *Publisher { return &Publisher{l} }
 
 // Publish appends the records, one message for each partition they enter
-// through (watermarks: the fact partition), and returns nil only when all of
+// through (watermarks and readings: the fact partition), and returns nil only when all of
 // them are on disk. After an error some may be; publishing the same records
 // again is right, and within two minutes also free.
 //
@@ -32,7 +32,7 @@ func (p *Publisher) Publish(ctx context.Context, records []inventory.Record) err
 	for i := range records {
 		r := &records[i]
 		home := l.partitions
-		if r.Event.Watermark == nil {
+		if !r.Event.Fact() {
 			home = r.EntryKey().Partition(l.partitions)
 		}
 		byPartition[home] = append(byPartition[home], r)

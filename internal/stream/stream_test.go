@@ -40,6 +40,16 @@ func records(from, n int) []inventory.Record {
 	return out
 }
 
+func reading(n int) inventory.Record {
+	r := record(n)
+	r.Event = inventory.Event{
+		ID: fmt.Sprintf("g-%d", n), Source: "/mq", Type: inventory.TypeReading, Time: r.Event.Time, System: "middleware",
+		Reading: &inventory.Reading{System: "middleware", Gauge: inventory.Depth, Queue: "replay", Value: inventory.DecimalOf(int64(n))},
+	}
+	r.ID, r.Content = inventory.RecordID("/mq", r.Event.ID), r.Event.ContentHash()
+	return r
+}
+
 func watermark(n int) inventory.Record {
 	r := record(n)
 	r.Event = inventory.Event{
@@ -89,14 +99,14 @@ func publish(t *testing.T, log *stream.Log, records []inventory.Record) {
 
 func TestRecordsAreReadWhereTheyEnter(t *testing.T) {
 	log := testenv.Stream(t, 4)
-	sent := append(records(0, 200), watermark(1))
+	sent := append(records(0, 200), watermark(1), reading(2))
 	publish(t, log, sent)
 
 	got := map[string]inventory.Record{}
 	for p := range log.Partitions() + 1 {
 		for _, m := range drain(t, open(t, log, lease(p, 1))) {
 			for _, r := range m.Parcel.Records {
-				if want := r.EntryKey().Partition(4); r.Event.Watermark == nil && p != want || r.Event.Watermark != nil && p != 4 {
+				if want := r.EntryKey().Partition(4); !r.Event.Fact() && p != want || r.Event.Fact() && p != 4 {
 					t.Errorf("record %s was read from partition %d", r.ID, p)
 				}
 				if r.Partition != p || r.Position != m.Position || m.Position == 0 {

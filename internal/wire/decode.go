@@ -296,6 +296,9 @@ func decodeEvent(s string, e *inventory.Event) (err error) {
 		case 37<<3 | asBytes:
 			e.Watermark = new(inventory.Watermark)
 			err = decodeWatermark(f.s, e.Watermark)
+		case 40<<3 | asBytes:
+			e.Reading = new(inventory.Reading)
+			err = decodeReading(f.s, e.Reading)
 		case 38<<3 | asBytes:
 			e.Attributes, err = f.attribute(e.Attributes)
 		case 39<<3 | asBytes:
@@ -581,6 +584,29 @@ func decodeWatermark(s string, w *inventory.Watermark) (err error) {
 			w.Extract = f.s
 		case 6<<3 | asVarint:
 			w.Records = f.signed()
+		}
+	}
+	return first(f.err, err)
+}
+
+func decodeReading(s string, r *inventory.Reading) (err error) {
+	f := fields{rest: s}
+	for f.next() && err == nil {
+		switch f.tag {
+		case 1<<3 | asBytes:
+			r.System = f.s
+		case 2<<3 | asBytes:
+			r.SystemInstance = f.s
+		case 3<<3 | asBytes:
+			r.Location = f.s
+		case 4<<3 | asBytes:
+			r.Register = f.s
+		case 5<<3 | asBytes:
+			r.Gauge = inventory.Gauge(f.s)
+		case 6<<3 | asBytes:
+			r.Queue = f.s
+		case 7<<3 | asBytes:
+			r.Value, err = decodeDecimal(f.s)
 		}
 	}
 	return first(f.err, err)

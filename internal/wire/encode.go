@@ -192,6 +192,17 @@ func appendEvent(b []byte, e *inventory.Event) []byte {
 		b, m = begin(b, 39)
 		b = end(appendAction(b, e.Action), m)
 	}
+	if x := e.Reading; x != nil {
+		b, m = begin(b, 40)
+		b = text(b, 1, x.System)
+		b = text(b, 2, x.SystemInstance)
+		b = text(b, 3, x.Location)
+		b = text(b, 4, x.Register)
+		b = text(b, 5, string(x.Gauge))
+		b = text(b, 6, x.Queue)
+		b = decimal(b, 7, x.Value)
+		b = end(b, m)
+	}
 	return b
 }
 

@@ -23,7 +23,7 @@ func (m *Memory) SourceDetails(_ context.Context, since, until time.Time) ([]web
 		d := &list[i]
 		d.Source, d.Events = src, 0
 		for _, r := range m.RecordList {
-			if r.Event.System == src.System && r.Event.Watermark == nil && r.Event.Action == nil &&
+			if r.Event.System == src.System && !r.Event.Fact() && r.Event.Action == nil &&
 				!r.ReceivedAt.Before(since) && r.ReceivedAt.Before(until) {
 				weigh(d, &r, since, until)
 			}

@@ -471,6 +471,7 @@ type Event struct {
 	Watermark      *Watermark             `protobuf:"bytes,37,opt,name=watermark" json:"watermark,omitempty"`
 	Attributes     map[string]string      `protobuf:"bytes,38,rep,name=attributes" json:"attributes,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	Action         *Action                `protobuf:"bytes,39,opt,name=action" json:"action,omitempty"`
+	Reading        *Reading               `protobuf:"bytes,40,opt,name=reading" json:"reading,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -774,6 +775,13 @@ func (x *Event) GetAttributes() map[string]string {
 func (x *Event) GetAction() *Action {
 	if x != nil {
 		return x.Action
+	}
+	return nil
+}
+
+func (x *Event) GetReading() *Reading {
+	if x != nil {
+		return x.Reading
 	}
 	return nil
 }
@@ -1895,6 +1903,98 @@ func (x *Watermark) GetRecords() int64 {
 	return 0
 }
 
+type Reading struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	System         string                 `protobuf:"bytes,1,opt,name=system" json:"system,omitempty"`
+	SystemInstance string                 `protobuf:"bytes,2,opt,name=system_instance,json=systemInstance" json:"system_instance,omitempty"`
+	Location       string                 `protobuf:"bytes,3,opt,name=location" json:"location,omitempty"`
+	Register       string                 `protobuf:"bytes,4,opt,name=register" json:"register,omitempty"`
+	Gauge          string                 `protobuf:"bytes,5,opt,name=gauge" json:"gauge,omitempty"`
+	Queue          string                 `protobuf:"bytes,6,opt,name=queue" json:"queue,omitempty"`
+	Value          *Decimal               `protobuf:"bytes,7,opt,name=value" json:"value,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *Reading) Reset() {
+	*x = Reading{}
+	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Reading) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Reading) ProtoMessage() {}
+
+func (x *Reading) ProtoReflect() protoreflect.Message {
+	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Reading.ProtoReflect.Descriptor instead.
+func (*Reading) Descriptor() ([]byte, []int) {
+	return file_stocktrace_wire_v1_wire_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *Reading) GetSystem() string {
+	if x != nil {
+		return x.System
+	}
+	return ""
+}
+
+func (x *Reading) GetSystemInstance() string {
+	if x != nil {
+		return x.SystemInstance
+	}
+	return ""
+}
+
+func (x *Reading) GetLocation() string {
+	if x != nil {
+		return x.Location
+	}
+	return ""
+}
+
+func (x *Reading) GetRegister() string {
+	if x != nil {
+		return x.Register
+	}
+	return ""
+}
+
+func (x *Reading) GetGauge() string {
+	if x != nil {
+		return x.Gauge
+	}
+	return ""
+}
+
+func (x *Reading) GetQueue() string {
+	if x != nil {
+		return x.Queue
+	}
+	return ""
+}
+
+func (x *Reading) GetValue() *Decimal {
+	if x != nil {
+		return x.Value
+	}
+	return nil
+}
+
 type Quarantine struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Items         []*Quarantined         `protobuf:"bytes,1,rep,name=items" json:"items,omitempty"`
@@ -1904,7 +2004,7 @@ type Quarantine struct {
 
 func (x *Quarantine) Reset() {
 	*x = Quarantine{}
-	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[18]
+	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1916,7 +2016,7 @@ func (x *Quarantine) String() string {
 func (*Quarantine) ProtoMessage() {}
 
 func (x *Quarantine) ProtoReflect() protoreflect.Message {
-	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[18]
+	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1929,7 +2029,7 @@ func (x *Quarantine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Quarantine.ProtoReflect.Descriptor instead.
 func (*Quarantine) Descriptor() ([]byte, []int) {
-	return file_stocktrace_wire_v1_wire_proto_rawDescGZIP(), []int{18}
+	return file_stocktrace_wire_v1_wire_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Quarantine) GetItems() []*Quarantined {
@@ -1956,7 +2056,7 @@ type Quarantined struct {
 
 func (x *Quarantined) Reset() {
 	*x = Quarantined{}
-	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[19]
+	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1968,7 +2068,7 @@ func (x *Quarantined) String() string {
 func (*Quarantined) ProtoMessage() {}
 
 func (x *Quarantined) ProtoReflect() protoreflect.Message {
-	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[19]
+	mi := &file_stocktrace_wire_v1_wire_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1981,7 +2081,7 @@ func (x *Quarantined) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Quarantined.ProtoReflect.Descriptor instead.
 func (*Quarantined) Descriptor() ([]byte, []int) {
-	return file_stocktrace_wire_v1_wire_proto_rawDescGZIP(), []int{19}
+	return file_stocktrace_wire_v1_wire_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Quarantined) GetId() string {
@@ -2081,7 +2181,7 @@ const file_stocktrace_wire_v1_wire_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value\"3\n" +
 	"\aDecimal\x12\x14\n" +
 	"\x05whole\x18\x01 \x01(\x12R\x05whole\x12\x12\n" +
-	"\x04nano\x18\x02 \x01(\x12R\x04nano\"\xae\f\n" +
+	"\x04nano\x18\x02 \x01(\x12R\x04nano\"\xe5\f\n" +
 	"\x05Event\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12\x12\n" +
@@ -2126,7 +2226,8 @@ const file_stocktrace_wire_v1_wire_proto_rawDesc = "" +
 	"\n" +
 	"attributes\x18& \x03(\v2).stocktrace.wire.v1.Event.AttributesEntryR\n" +
 	"attributes\x122\n" +
-	"\x06action\x18' \x01(\v2\x1a.stocktrace.wire.v1.ActionR\x06action\x1a=\n" +
+	"\x06action\x18' \x01(\v2\x1a.stocktrace.wire.v1.ActionR\x06action\x125\n" +
+	"\areading\x18( \x01(\v2\x1b.stocktrace.wire.v1.ReadingR\areading\x1a=\n" +
 	"\x0fAttributesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xaa\x03\n" +
@@ -2247,7 +2348,15 @@ const file_stocktrace_wire_v1_wire_proto_rawDesc = "" +
 	"\blocation\x18\x03 \x01(\tR\blocation\x12E\n" +
 	"\x10complete_through\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x0fcompleteThrough\x12\x18\n" +
 	"\aextract\x18\x05 \x01(\tR\aextract\x12\x18\n" +
-	"\arecords\x18\x06 \x01(\x12R\arecords\"C\n" +
+	"\arecords\x18\x06 \x01(\x12R\arecords\"\xe1\x01\n" +
+	"\aReading\x12\x16\n" +
+	"\x06system\x18\x01 \x01(\tR\x06system\x12'\n" +
+	"\x0fsystem_instance\x18\x02 \x01(\tR\x0esystemInstance\x12\x1a\n" +
+	"\blocation\x18\x03 \x01(\tR\blocation\x12\x1a\n" +
+	"\bregister\x18\x04 \x01(\tR\bregister\x12\x14\n" +
+	"\x05gauge\x18\x05 \x01(\tR\x05gauge\x12\x14\n" +
+	"\x05queue\x18\x06 \x01(\tR\x05queue\x121\n" +
+	"\x05value\x18\a \x01(\v2\x1b.stocktrace.wire.v1.DecimalR\x05value\"C\n" +
 	"\n" +
 	"Quarantine\x125\n" +
 	"\x05items\x18\x01 \x03(\v2\x1f.stocktrace.wire.v1.QuarantinedR\x05items\"\x8f\x02\n" +
@@ -2275,7 +2384,7 @@ func file_stocktrace_wire_v1_wire_proto_rawDescGZIP() []byte {
 	return file_stocktrace_wire_v1_wire_proto_rawDescData
 }
 
-var file_stocktrace_wire_v1_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_stocktrace_wire_v1_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_stocktrace_wire_v1_wire_proto_goTypes = []any{
 	(*Parcel)(nil),                // 0: stocktrace.wire.v1.Parcel
 	(*Record)(nil),                // 1: stocktrace.wire.v1.Record
@@ -2295,26 +2404,27 @@ var file_stocktrace_wire_v1_wire_proto_goTypes = []any{
 	(*Approval)(nil),              // 15: stocktrace.wire.v1.Approval
 	(*Line)(nil),                  // 16: stocktrace.wire.v1.Line
 	(*Watermark)(nil),             // 17: stocktrace.wire.v1.Watermark
-	(*Quarantine)(nil),            // 18: stocktrace.wire.v1.Quarantine
-	(*Quarantined)(nil),           // 19: stocktrace.wire.v1.Quarantined
-	nil,                           // 20: stocktrace.wire.v1.Event.AttributesEntry
-	nil,                           // 21: stocktrace.wire.v1.Line.AttributesEntry
-	(*timestamppb.Timestamp)(nil), // 22: google.protobuf.Timestamp
+	(*Reading)(nil),               // 18: stocktrace.wire.v1.Reading
+	(*Quarantine)(nil),            // 19: stocktrace.wire.v1.Quarantine
+	(*Quarantined)(nil),           // 20: stocktrace.wire.v1.Quarantined
+	nil,                           // 21: stocktrace.wire.v1.Event.AttributesEntry
+	nil,                           // 22: stocktrace.wire.v1.Line.AttributesEntry
+	(*timestamppb.Timestamp)(nil), // 23: google.protobuf.Timestamp
 }
 var file_stocktrace_wire_v1_wire_proto_depIdxs = []int32{
 	1,  // 0: stocktrace.wire.v1.Parcel.records:type_name -> stocktrace.wire.v1.Record
 	2,  // 1: stocktrace.wire.v1.Parcel.moves:type_name -> stocktrace.wire.v1.Move
 	3,  // 2: stocktrace.wire.v1.Parcel.bindings:type_name -> stocktrace.wire.v1.Binding
 	6,  // 3: stocktrace.wire.v1.Record.event:type_name -> stocktrace.wire.v1.Event
-	22, // 4: stocktrace.wire.v1.Record.received_at:type_name -> google.protobuf.Timestamp
+	23, // 4: stocktrace.wire.v1.Record.received_at:type_name -> google.protobuf.Timestamp
 	1,  // 5: stocktrace.wire.v1.Move.record:type_name -> stocktrace.wire.v1.Record
 	4,  // 6: stocktrace.wire.v1.Move.to:type_name -> stocktrace.wire.v1.Key
 	4,  // 7: stocktrace.wire.v1.Move.echo:type_name -> stocktrace.wire.v1.Key
 	4,  // 8: stocktrace.wire.v1.Binding.key:type_name -> stocktrace.wire.v1.Key
 	4,  // 9: stocktrace.wire.v1.Binding.lesser:type_name -> stocktrace.wire.v1.Key
-	22, // 10: stocktrace.wire.v1.Binding.origin:type_name -> google.protobuf.Timestamp
-	22, // 11: stocktrace.wire.v1.Event.time:type_name -> google.protobuf.Timestamp
-	22, // 12: stocktrace.wire.v1.Event.began:type_name -> google.protobuf.Timestamp
+	23, // 10: stocktrace.wire.v1.Binding.origin:type_name -> google.protobuf.Timestamp
+	23, // 11: stocktrace.wire.v1.Event.time:type_name -> google.protobuf.Timestamp
+	23, // 12: stocktrace.wire.v1.Event.began:type_name -> google.protobuf.Timestamp
 	4,  // 13: stocktrace.wire.v1.Event.keys:type_name -> stocktrace.wire.v1.Key
 	8,  // 14: stocktrace.wire.v1.Event.transaction:type_name -> stocktrace.wire.v1.Transaction
 	9,  // 15: stocktrace.wire.v1.Event.mappings:type_name -> stocktrace.wire.v1.Mapping
@@ -2325,24 +2435,26 @@ var file_stocktrace_wire_v1_wire_proto_depIdxs = []int32{
 	15, // 20: stocktrace.wire.v1.Event.approval:type_name -> stocktrace.wire.v1.Approval
 	16, // 21: stocktrace.wire.v1.Event.lines:type_name -> stocktrace.wire.v1.Line
 	17, // 22: stocktrace.wire.v1.Event.watermark:type_name -> stocktrace.wire.v1.Watermark
-	20, // 23: stocktrace.wire.v1.Event.attributes:type_name -> stocktrace.wire.v1.Event.AttributesEntry
+	21, // 23: stocktrace.wire.v1.Event.attributes:type_name -> stocktrace.wire.v1.Event.AttributesEntry
 	7,  // 24: stocktrace.wire.v1.Event.action:type_name -> stocktrace.wire.v1.Action
-	4,  // 25: stocktrace.wire.v1.Action.about:type_name -> stocktrace.wire.v1.Key
-	4,  // 26: stocktrace.wire.v1.Action.with:type_name -> stocktrace.wire.v1.Key
-	4,  // 27: stocktrace.wire.v1.Ref.keys:type_name -> stocktrace.wire.v1.Key
-	13, // 28: stocktrace.wire.v1.Covers.units:type_name -> stocktrace.wire.v1.Quantity
-	5,  // 29: stocktrace.wire.v1.Quantity.quantity:type_name -> stocktrace.wire.v1.Decimal
-	4,  // 30: stocktrace.wire.v1.Line.item_ids:type_name -> stocktrace.wire.v1.Key
-	5,  // 31: stocktrace.wire.v1.Line.quantity:type_name -> stocktrace.wire.v1.Decimal
-	21, // 32: stocktrace.wire.v1.Line.attributes:type_name -> stocktrace.wire.v1.Line.AttributesEntry
-	22, // 33: stocktrace.wire.v1.Watermark.complete_through:type_name -> google.protobuf.Timestamp
-	19, // 34: stocktrace.wire.v1.Quarantine.items:type_name -> stocktrace.wire.v1.Quarantined
-	22, // 35: stocktrace.wire.v1.Quarantined.received_at:type_name -> google.protobuf.Timestamp
-	36, // [36:36] is the sub-list for method output_type
-	36, // [36:36] is the sub-list for method input_type
-	36, // [36:36] is the sub-list for extension type_name
-	36, // [36:36] is the sub-list for extension extendee
-	0,  // [0:36] is the sub-list for field type_name
+	18, // 25: stocktrace.wire.v1.Event.reading:type_name -> stocktrace.wire.v1.Reading
+	4,  // 26: stocktrace.wire.v1.Action.about:type_name -> stocktrace.wire.v1.Key
+	4,  // 27: stocktrace.wire.v1.Action.with:type_name -> stocktrace.wire.v1.Key
+	4,  // 28: stocktrace.wire.v1.Ref.keys:type_name -> stocktrace.wire.v1.Key
+	13, // 29: stocktrace.wire.v1.Covers.units:type_name -> stocktrace.wire.v1.Quantity
+	5,  // 30: stocktrace.wire.v1.Quantity.quantity:type_name -> stocktrace.wire.v1.Decimal
+	4,  // 31: stocktrace.wire.v1.Line.item_ids:type_name -> stocktrace.wire.v1.Key
+	5,  // 32: stocktrace.wire.v1.Line.quantity:type_name -> stocktrace.wire.v1.Decimal
+	22, // 33: stocktrace.wire.v1.Line.attributes:type_name -> stocktrace.wire.v1.Line.AttributesEntry
+	23, // 34: stocktrace.wire.v1.Watermark.complete_through:type_name -> google.protobuf.Timestamp
+	5,  // 35: stocktrace.wire.v1.Reading.value:type_name -> stocktrace.wire.v1.Decimal
+	20, // 36: stocktrace.wire.v1.Quarantine.items:type_name -> stocktrace.wire.v1.Quarantined
+	23, // 37: stocktrace.wire.v1.Quarantined.received_at:type_name -> google.protobuf.Timestamp
+	38, // [38:38] is the sub-list for method output_type
+	38, // [38:38] is the sub-list for method input_type
+	38, // [38:38] is the sub-list for extension type_name
+	38, // [38:38] is the sub-list for extension extendee
+	0,  // [0:38] is the sub-list for field type_name
 }
 
 func init() { file_stocktrace_wire_v1_wire_proto_init() }
@@ -2356,7 +2468,7 @@ func file_stocktrace_wire_v1_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_stocktrace_wire_v1_wire_proto_rawDesc), len(file_stocktrace_wire_v1_wire_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   22,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
