@@ -173,8 +173,8 @@ func (d *registerDay) tell(rules *Rules, key inventory.ScopedKey, _ *Evidence, n
 	case t.closing != nil:
 		l.Verdict = inventory.Complete
 		l.Sentence = begin + "; closed" + t.sayClosed()
-	case t.unread != "":
-		l.Sentence = begin + "; its numbers cannot all be counted, such as " + t.unread + ": what is left out is not known."
+	case t.mute != "":
+		l.Sentence = begin + "; " + t.mute + ": what is left out is not known."
 	default:
 		l.Sentence = begin + "; in order so far."
 	}

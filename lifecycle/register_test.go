@@ -169,6 +169,27 @@ func TestBacklogIsNoJump(t *testing.T) {
 	}
 }
 
+// TestTillThatCountsOtherwiseEachTime: a till whose every number says that it was
+// replaced, or counts to an end of its own, proves nothing, and costs no more than
+// any other.
+func TestTillThatCountsOtherwiseEachTime(t *testing.T) {
+	for _, replaced := range []bool{true, false} {
+		var records []inventory.Record
+		for i := range 5000 {
+			k := 5000 - i
+			r := rung(strconv.Itoa(k), time.Duration(k)*time.Second, time.Duration(i)*time.Second, strconv.Itoa(10_000+i))
+			if replaced {
+				r.Event.Transaction.Kind = "till_replaced"
+			}
+			records = append(records, r)
+		}
+		l := tellDay(records, t0.Add(20*time.Hour))
+		if len(l.Findings) > 0 || !strings.Contains(l.Sentence, "again and again") {
+			t.Fatal(l.Sentence)
+		}
+	}
+}
+
 // TestSuspectedOfTheFirstHeard: of three receipts with one basket each later one
 // is suspected to be the one that was heard first, so that what comes late does
 // not change what was told.

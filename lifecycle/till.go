@@ -17,6 +17,10 @@ const (
 	// widestGap bounds how many numbers are left out. A jump beyond it is a counter
 	// that was set, and is told as one.
 	widestGap = 1000
+	// mostRebuilt bounds how often a day's numbers are counted anew. A till that says
+	// with every number that it was replaced, or counts to another end, would cost
+	// the square of its receipts, and proves nothing.
+	mostRebuilt = 20
 )
 
 // till is a register's day as its arrivals are taken in, one by one. What is
@@ -29,12 +33,13 @@ type till struct {
 
 	taken    []*mark // that carry numbers, by arrival
 	counters []*counter
-	most     int    // the highest number of its counter, as it says; 0 unless known
-	largest  int    // the largest number it used
-	zero     bool   // it uses 0
-	one, top *mark  // its first number, and the last before one more digit is needed
-	period   int    // after how many numbers it begins again; 0 unless known
-	unread   string // a number that cannot be counted with
+	most     int   // the highest number of its counter, as it says; 0 unless known
+	largest  int   // the largest number it used
+	zero     bool  // it uses 0
+	one, top *mark // its first number, and the last before one more digit is needed
+	period   int   // after how many numbers it begins again; 0 unless known
+	rebuilt  int
+	mute     string // why its numbers cannot be counted; empty where they can
 	lives    map[string]*inventory.Finding
 	used     map[string]bool // ids of findings
 
@@ -70,19 +75,11 @@ func (t *till) take(m *mark) {
 	if m.totals != nil {
 		t.close(m)
 	}
-	if m.unread() && t.unread == "" {
+	if m.unread() {
 		// It may be any of those that seem left out.
-		t.unread = m.printed
-		for _, c := range t.counters {
-			for _, g := range c.gaps {
-				if g.left > 0 {
-					t.end(c, g, m, "its numbers cannot all be counted, such as "+m.printed)
-				}
-			}
-		}
-		t.counters, t.taken = nil, nil
+		t.giveUp(m, "its numbers cannot all be counted, such as "+m.printed)
 	}
-	if m.sequence < 0 || t.unread != "" {
+	if m.sequence < 0 || t.mute != "" {
 		return
 	}
 	t.taken = append(t.taken, m)
@@ -98,6 +95,22 @@ func (t *till) take(m *mark) {
 		t.begin(m)
 	}
 	t.place(m, false)
+}
+
+// giveUp ends everything that is told of numbers: from now on nobody knows.
+func (t *till) giveUp(m *mark, why string) {
+	if t.mute != "" {
+		return
+	}
+	t.mute = why
+	for _, c := range t.counters {
+		for _, g := range c.gaps {
+			if g.left > 0 {
+				t.end(c, g, m, why)
+			}
+		}
+	}
+	t.counters, t.taken = nil, nil
 }
 
 // counts learns of m how the till counts, and reports whether that is news.
@@ -206,6 +219,10 @@ func (c *counter) unwrap(m *mark, period int) int {
 
 // rebuild places all numbers anew, because m says how they were to be counted.
 func (t *till) rebuild(m *mark, why string) {
+	if t.rebuilt++; t.rebuilt > mostRebuilt {
+		t.giveUp(m, "it says again and again that it counts otherwise")
+		return
+	}
 	old := t.counters
 	t.counters = nil
 	for _, x := range t.taken {

@@ -31,7 +31,7 @@ func (t *till) judge(by *mark, until time.Time) {
 	}
 	var held []claim
 	// Without numbers it is not known how many reached us; nor are two counters one.
-	if len(t.counters) == 1 && t.unread == "" {
+	if len(t.counters) == 1 && t.mute == "" {
 		c := t.counters[0]
 		low, high := c.low, c.high
 		for _, m := range t.closings {
@@ -133,7 +133,7 @@ func (t *till) sayCounted(f *inventory.Finding) {
 // nothing is held against it.
 func (t *till) sayClosed() string {
 	switch {
-	case t.unread != "" || len(t.counters) == 0:
+	case t.mute != "" || len(t.counters) == 0:
 		return ", and its receipts carry no numbers that can be counted."
 	case len(t.counters) > 1:
 		return " after the till was replaced, so its count proves nothing."
