@@ -45,6 +45,12 @@ type Measured struct {
 	ReceivedAt time.Time
 }
 
+// QueueName names a queue for people and in findings: system, instance and
+// location, as a feed is called, and the queue.
+func (r *Reading) QueueName() string {
+	return Feed{r.System, r.SystemInstance, r.Location}.String() + " " + r.Queue
+}
+
 // Fact reports whether an event tells of a feed, a queue or a device and not of a
 // transaction: it enters the fact log and belongs to no lifecycle.
 func (e *Event) Fact() bool { return e.Watermark != nil || e.Reading != nil }

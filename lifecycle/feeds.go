@@ -16,24 +16,37 @@ import (
 // ownFacts is the life of the fact partition's owner: it stores watermarks, and
 // says which feeds have fallen silent and whether our own pipeline is behind.
 func (e *Engine) ownFacts(ctx context.Context, lease Lease) error {
-	desk, err := openDesk(ctx, e.Log, lease)
+	o, err := e.newFactOwner(ctx, lease)
 	if err != nil {
 		return err
 	}
-	defer desk.reader.Close()
-	o := &factOwner{
-		Engine: e, lease: lease, desk: desk, position: desk.reader.Cursor(), progress: progressTracker{lease: lease},
-		written: map[silenceKey]written{}, runs: map[string]bool{}, standing: map[int]*standstill{},
-	}
-	if err := e.Store.Known(ctx, lease.Partition, o.cold.add); err != nil {
-		return fmt.Errorf("load known facts: %w", err)
-	}
+	defer o.desk.reader.Close()
 	for ctx.Err() == nil {
-		if err := desk.attempt(ctx, o.turn); err != nil {
+		if err := o.desk.attempt(ctx, o.turn); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (e *Engine) newFactOwner(ctx context.Context, lease Lease) (*factOwner, error) {
+	desk, err := openDesk(ctx, e.Log, lease)
+	if err != nil {
+		return nil, err
+	}
+	o := &factOwner{
+		Engine: e, lease: lease, desk: desk, position: desk.reader.Cursor(), progress: progressTracker{lease: lease},
+		written: map[silenceKey]written{}, runs: map[string]bool{}, queues: map[string]bool{}, standing: map[int]*standstill{},
+	}
+	if err := e.Store.Known(ctx, lease.Partition, o.cold.add); err != nil {
+		return nil, errors.Join(fmt.Errorf("load known facts: %w", err), desk.reader.Close())
+	}
+	// All of them, in order: where a queue stands depends on what was before.
+	err = e.Store.Readings(ctx, time.Unix(0, 0), func(m inventory.Measured) { o.readings.Add(o.Rules, &m) })
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("load readings: %w", err), desk.reader.Close())
+	}
+	return o, nil
 }
 
 // turn stores what has come and says what it changes.
@@ -62,8 +75,16 @@ func (o *factOwner) turn(ctx context.Context) error {
 	if err := o.Store.WriteRecords(ctx, raw); err != nil {
 		return fmt.Errorf("write facts: %w", err)
 	}
+	var read []inventory.Measured
 	for i := range raw {
 		o.cold.add(IdentityHash(raw[i].Identity()))
+		if m, ok := raw[i].Measured(); ok {
+			read = append(read, m)
+		}
+	}
+	slices.SortFunc(read, byEntry)
+	for i := range read {
+		o.readings.Add(o.Rules, &read[i])
 	}
 	if err := o.judge(ctx); err != nil {
 		return err
@@ -81,14 +102,20 @@ func (o *factOwner) turn(ctx context.Context) error {
 
 type factOwner struct {
 	*Engine
-	lease    Lease
-	desk     *desk
-	cold     coldFilter
-	written  map[silenceKey]written
-	runs     map[string]bool // the runs missed that were written, and whether they are over
-	revision uint64
-	position uint64
-	progress progressTracker
+	lease   Lease
+	desk    *desk
+	cold    coldFilter
+	written map[silenceKey]written
+	runs    map[string]bool // the runs missed that were written, and whether they are over
+
+	readings     Readings
+	readingsSeen uint64
+	readingsNext time.Time       // when the next heartbeat is missed
+	readingsAt   time.Time       // when they were last judged
+	queues       map[string]bool // what was written of them, and whether it is over
+	revision     uint64
+	position     uint64
+	progress     progressTracker
 
 	standing map[int]*standstill // by partition
 
@@ -175,6 +202,7 @@ func (o *factOwner) halted() (rows []FindingRow) {
 func (o *factOwner) judge(ctx context.Context) error {
 	rows := o.halted()
 	now := o.watermark()
+	rows = append(rows, o.judgeQueues(now)...)
 	o.withEvidence(func(ev *Evidence) {
 		if now.IsZero() {
 			return
@@ -237,6 +265,39 @@ func (o *factOwner) judge(ctx context.Context) error {
 	}
 	o.Changed(0, len(rows))
 	return nil
+}
+
+// judgeQueues returns the findings about queues and devices that changed.
+func (o *factOwner) judgeQueues(now time.Time) (rows []FindingRow) {
+	due := !o.readingsNext.IsZero() && !now.Before(o.readingsNext)
+	if now.IsZero() || o.readings.heard == o.readingsSeen && !due || now.Sub(o.readingsAt) < time.Second {
+		return nil
+	}
+	// What opens at a reading may lie behind now: it is looked at again.
+	o.readingsAt = now
+	var found []inventory.Finding
+	found, o.readingsNext = AboutQueues(o.Rules, &o.readings, now)
+	if o.readings.newest.After(now) {
+		o.readingsNext = now
+	}
+	o.readingsSeen = o.readings.heard
+	live := make(map[string]bool, len(found))
+	for i := range found {
+		f := &found[i]
+		live[f.ID] = true
+		over := f.State == inventory.FindingClosed
+		if was, said := o.queues[f.ID]; said && was == over {
+			continue
+		}
+		o.queues[f.ID] = over
+		o.revision++
+		rows = append(rows, FindingRow{
+			Finding: *f, Partition: o.lease.Partition, Version: Version{Epoch: o.lease.Epoch, Revision: o.revision},
+		})
+	}
+	o.readings.forget(now.Add(-o.factHistory))
+	maps.DeleteFunc(o.queues, func(id string, _ bool) bool { return !live[id] })
+	return rows
 }
 
 // AboutFeeds returns what is to be said of feeds up to now: a source_silent

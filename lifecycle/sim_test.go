@@ -181,6 +181,9 @@ func (w *world) WriteRecords(_ context.Context, rows []inventory.Record) error {
 			w.inserts[r.Identity()]++
 			if _, held := w.records[r.Identity()]; !held {
 				w.records[r.Identity()] = r
+				if m, ok := r.Measured(); ok {
+					w.readings = append(w.readings, m)
+				}
 			}
 		}); err != nil {
 			return err

@@ -83,6 +83,11 @@ func Verify(ctx context.Context, rules *Rules, stored Stored) (Verification, err
 	if err != nil {
 		return v, fmt.Errorf("read facts: %w", err)
 	}
+	var readings []inventory.Measured
+	err = stored.Readings(ctx, time.Unix(0, 0), func(m inventory.Measured) { readings = append(readings, m) })
+	if err != nil {
+		return v, fmt.Errorf("read readings: %w", err)
+	}
 	var records []inventory.Record
 	seen := map[inventory.Identity]bool{}
 	err = stored.EachRecord(ctx, func(r inventory.Record) error {
@@ -101,7 +106,7 @@ func Verify(ctx context.Context, rules *Rules, stored Stored) (Verification, err
 		return v, fmt.Errorf("read records: %w", err)
 	}
 	v.compare(rules, records, facts, rows, findings, newest)
-	v.compareFeeds(rules, facts, findings, newest)
+	v.compareFeeds(rules, facts, readings, findings, newest)
 	slices.SortFunc(v.Differences, func(a, b Difference) int {
 		return cmp.Or(strings.Compare(a.What, b.What), strings.Compare(a.ID, b.ID), strings.Compare(a.Detail, b.Detail))
 	})
@@ -197,16 +202,26 @@ func (v *Verification) compareOne(want, have inventory.Lifecycle, findings map[s
 	}
 }
 
+// ofFeeds are the kinds of findings about feeds, runs, queues and devices that
+// follow from what is stored.
+var ofFeeds = []inventory.Kind{inventory.SourceSilent, inventory.RunMissed, inventory.StalledReplay, inventory.Stall}
+
 // compareFeeds recomputes what is said of feeds.
-func (v *Verification) compareFeeds(rules *Rules, facts []inventory.Fact, findings map[string]FindingRow, newest time.Time) {
+func (v *Verification) compareFeeds(rules *Rules, facts []inventory.Fact, readings []inventory.Measured, findings map[string]FindingRow, newest time.Time) {
 	want := map[string]inventory.Finding{}
 	all, _ := AboutFeeds(rules, rules.NewEvidence(facts...), newest)
-	for _, f := range all {
+	slices.SortFunc(readings, byEntry)
+	var r Readings
+	for i := range readings {
+		r.Add(rules, &readings[i])
+	}
+	queues, _ := AboutQueues(rules, &r, newest)
+	for _, f := range append(all, queues...) {
 		want[f.ID] = f
 	}
 	for id, row := range findings {
 		f := row.Finding
-		if f.LifecycleID != "" || f.Kind != inventory.SourceSilent && f.Kind != inventory.RunMissed {
+		if f.LifecycleID != "" || !slices.Contains(ofFeeds, f.Kind) {
 			continue // told by compare, or about our own pipeline: not recomputable
 		}
 		w, ok := want[id]
