@@ -160,6 +160,14 @@ func (s *Server) endpoints() []endpoint {
 			params: []parameter{since[0], since[1], window[2]}, answer: s.apiSources, item: sourceJSON{}, listed: true,
 		},
 		{
+			path: "/queues", name: "listQueues", summary: "Every queue whose depth was read, over the last hour where no window is given: how deep it is, and whether anything is taken out.",
+			params: []parameter{since[0], since[1], window[2]}, answer: s.apiQueues, item: queueJSON{}, listed: true,
+		},
+		{
+			path: "/replays", name: "getReplays", summary: "The replays requested, over 24 hours where no window is given, and what has become of them; what needs people first.",
+			params: []parameter{since[0], since[1]}, answer: s.apiReplays, item: ledgerJSON{},
+		},
+		{
 			path: "/quarantine", name: "listQuarantine", summary: "What could not be read, with its raw bytes (base64), newest first.",
 			params: window, answer: s.apiQuarantine, item: quarantinedJSON{}, listed: true,
 		},

@@ -60,6 +60,12 @@ type Reader interface {
 	// SourceDetails says of every system ever heard what Sources says, and what its
 	// events of [since, until) are worth.
 	SourceDetails(ctx context.Context, since, until time.Time) ([]SourceDetail, error)
+	// Queues says what the gauges of each queue said in [since, until), by system,
+	// at most limit.
+	Queues(ctx context.Context, since, until time.Time, limit int) ([]Queue, error)
+	// Replays lists the replays requested in [since, until), newest first, with what
+	// has become of each, at most limit.
+	Replays(ctx context.Context, since, until time.Time, limit int) ([]Replay, error)
 	// QuarantineCounts counts what could not be read by reason and sender, the most
 	// first, at most limit.
 	QuarantineCounts(ctx context.Context, limit int) ([]QuarantineCount, error)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/a-h/templ"
 
@@ -20,6 +21,9 @@ const quarantineRows = 100
 // sourcesData is every system as we hear it, and what could not be read.
 type sourcesData struct {
 	Sources    []SourceDetail
+	Queues     []Queue
+	Replays    []Replay // those that need people first
+	Ledger     ledger
 	Unread     []QuarantineCount
 	Quarantine []inventory.Quarantined // the newest few
 }
@@ -40,6 +44,15 @@ func (s *Server) askSources(ctx context.Context) (*sourcesData, error) {
 	if d.Sources, err = s.Reader.SourceDetails(ctx, now.Add(-flowWindow), now); err != nil {
 		return nil, err
 	}
+	if d.Queues, err = s.Reader.Queues(ctx, now.Add(-flowWindow), now, queueRows); err != nil {
+		return nil, err
+	}
+	if d.Replays, err = s.Reader.Replays(ctx, now.Add(-replayWindow), now, ledgerRows); err != nil {
+		return nil, err
+	}
+	d.Ledger = ledgerOf(d.Replays, now)
+	byNeed(d.Replays)
+	d.Replays = d.Replays[:min(len(d.Replays), replayRows)]
 	if d.Unread, err = s.Reader.QuarantineCounts(ctx, quarantineRows); err != nil {
 		return nil, err
 	}
@@ -145,24 +158,32 @@ func (j *sourceJSON) row() []string {
 	}
 }
 
-func (s *Server) apiSources(r *http.Request) (any, error) {
+// windowOf reads a request's window, which ends now and begins so long before
+// unless it says otherwise.
+func (s *Server) windowOf(r *http.Request, length time.Duration) (from, until time.Time, err error) {
 	values := r.URL.Query()
-	from, err := instantOf(values, "from")
-	if err != nil {
-		return nil, err
+	if from, err = instantOf(values, "from"); err != nil {
+		return from, until, err
 	}
-	until, err := instantOf(values, "to")
-	if err != nil {
-		return nil, err
+	if until, err = instantOf(values, "to"); err != nil {
+		return from, until, err
 	}
 	if until.IsZero() {
 		until = s.Clock.Now()
 	}
 	if from.IsZero() {
-		from = until.Add(-flowWindow)
+		from = until.Add(-length)
 	}
 	if !from.Before(until) {
-		return nil, &badQuery{"from", "it lies before to."}
+		return from, until, &badQuery{"from", "it lies before to."}
+	}
+	return from, until, nil
+}
+
+func (s *Server) apiSources(r *http.Request) (any, error) {
+	from, until, err := s.windowOf(r, flowWindow)
+	if err != nil {
+		return nil, err
 	}
 	sources, err := s.Reader.SourceDetails(r.Context(), from, until)
 	if err != nil {

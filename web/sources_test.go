@@ -54,3 +54,37 @@ func TestSourcesAnswer(t *testing.T) {
 		t.Errorf("a window that ends before it begins: %d", res.StatusCode)
 	}
 }
+
+// TestQueuesAndReplays: the page shows how deep queues are, which of them stand,
+// and what became of replays; what is told stands in the answers too.
+func TestQueuesAndReplays(t *testing.T) {
+	s := serve(t)
+	before := func(d time.Duration) time.Time { return webtest.Now.Add(-d) }
+	s.memory.Lock()
+	s.memory.QueueList = []web.Queue{
+		{System: "middleware", Queue: "pos.replay", Depth: inventory.DecimalOf(41), Most: inventory.DecimalOf(60), At: before(time.Minute), LastAt: before(time.Minute), StalledSince: before(9 * time.Minute)},
+		{System: "middleware", Queue: "<i>erp", Depth: inventory.DecimalOf(3), LastAt: before(time.Minute), OldestAge: 90 * time.Second},
+	}
+	s.memory.ReplayList = []web.Replay{
+		{RecordID: "r-1", System: "erp", Step: "posted", LifecycleID: "c-1", State: web.ReplayLanded, RequestedAt: before(time.Hour), ReceivedAt: before(time.Hour), LandedAt: before(50 * time.Minute)},
+		{RecordID: "r-2", System: "erp", Step: "posted", LifecycleID: "c-2", State: web.ReplayDoubled, Batch: "b-7", ReceivedAt: before(time.Hour), Units: []inventory.Quantity{{UOM: "EA", Quantity: inventory.DecimalOf(2)}}},
+	}
+	s.memory.Unlock()
+	_, body := s.ask(t, "/sources")
+	text := strings.Join(strings.Fields(string(body)), " ")
+	for _, want := range []string{"pos.replay", "Stands since", "41", "&lt;i&gt;erp", "2 requested in the last 24 hours: 1 landed, 1 posted twice", "stock off by 2 EA", "b-7"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+	if strings.Index(text, ">c-2<") > strings.Index(text, ">c-1<") {
+		t.Error("what needs people does not come first")
+	}
+	items := s.list(t, "/api/v1/queues").Items
+	if len(items) != 2 || items[0]["depth"] != "41" || items[0]["stalled_since"] == nil || items[1]["stalled_since"] != nil || items[1]["oldest_age_seconds"] != 90.0 {
+		t.Errorf("queues: %v", items)
+	}
+	if _, body := s.ask(t, "/api/v1/replays"); !strings.Contains(string(body), `"doubled":1`) || !strings.Contains(string(body), `"estimated_end":null`) {
+		t.Errorf("replays: %s", body)
+	}
+}

@@ -28,6 +28,8 @@ type Memory struct {
 	HopList       []web.Hop // answered as they are
 	SourceList    []web.Source
 	Quarantined   []inventory.Quarantined
+	QueueList     []web.Queue
+	ReplayList    []web.Replay
 	ActionList    []web.Action
 	// Err, where set, is what every method fails with.
 	Err error

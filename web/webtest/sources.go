@@ -64,6 +64,28 @@ func weigh(d *web.SourceDetail, r *inventory.Record, since, until time.Time) {
 	d.Trend[int(r.ReceivedAt.Sub(since)*web.TrendSlots/until.Sub(since))]++
 }
 
+// Queues implements [web.Reader].
+func (m *Memory) Queues(_ context.Context, since, until time.Time, limit int) ([]web.Queue, error) {
+	done, err := m.open()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	list := slices.DeleteFunc(slices.Clone(m.QueueList), func(q web.Queue) bool { return q.LastAt.Before(since) || !q.LastAt.Before(until) })
+	return list[:min(limit, len(list))], nil
+}
+
+// Replays implements [web.Reader].
+func (m *Memory) Replays(_ context.Context, since, until time.Time, limit int) ([]web.Replay, error) {
+	done, err := m.open()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	list := slices.DeleteFunc(slices.Clone(m.ReplayList), func(r web.Replay) bool { return r.ReceivedAt.Before(since) || !r.ReceivedAt.Before(until) })
+	return list[:min(limit, len(list))], nil
+}
+
 // QuarantineCounts implements [web.Reader].
 func (m *Memory) QuarantineCounts(_ context.Context, limit int) ([]web.QuarantineCount, error) {
 	done, err := m.open()

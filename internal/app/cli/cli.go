@@ -109,7 +109,7 @@ Try it with nothing else installed:
 	)
 	root.AddCommand(
 		p.run(), p.simulate(),
-		p.trace(), p.findings(), p.report(), p.verify(), p.preview(),
+		p.trace(), p.findings(), p.replays(), p.report(), p.verify(), p.preview(),
 		p.workflow(), p.mapping(), p.token(), p.privacy(), p.reingest(), p.check(), p.backup(), p.restore(), p.version(),
 	)
 	return root
