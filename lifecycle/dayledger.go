@@ -29,7 +29,7 @@ type dayLedger struct {
 // its earliest reversal.
 type dayReceipt struct {
 	sale, back *dayWord
-	withdrawn  bool
+	withdrawn  map[string]bool // by which voids
 }
 
 // dayVoid is a void that withdraws receipts.
@@ -121,7 +121,16 @@ func (d *dayLedger) withdraw(w *dayWord) {
 	v.receipts = append(v.receipts, w.voids...)
 	v.undone = v.undone || w.sign < 0 || r != nil && r.back != nil
 	for _, receipt := range v.receipts {
-		d.change(receipt, func(r *dayReceipt) { r.withdrawn = !v.undone })
+		d.change(receipt, func(r *dayReceipt) {
+			if v.undone {
+				delete(r.withdrawn, w.scoped)
+				return
+			}
+			if r.withdrawn == nil {
+				r.withdrawn = map[string]bool{}
+			}
+			r.withdrawn[w.scoped] = true
+		})
 	}
 }
 
@@ -157,7 +166,7 @@ func (d *dayLedger) owe(r *dayReceipt, sign int) {
 			}
 		}
 	}
-	if r.withdrawn {
+	if len(r.withdrawn) > 0 {
 		if r.sale != nil {
 			add(r.sale, 0)
 		}
@@ -417,7 +426,7 @@ func (d *dayLedger) postedOf(b *dayBalance) {
 		members := d.members()
 		b.named = true
 		for scoped, r := range d.receipts {
-			b.named = b.named && (r.sale == nil || r.withdrawn || members[scoped])
+			b.named = b.named && (r.sale == nil || len(r.withdrawn) > 0 || members[scoped])
 		}
 	}
 }
@@ -455,7 +464,7 @@ func candidates(said []*dayWord, b *dayBalance) []string {
 		if w.covers != nil || w.receipt == "" || w.control || w.sign == 0 || members[w.scoped] {
 			continue
 		}
-		if r := b.ledger.receipts[w.scoped]; r == nil || r.withdrawn {
+		if r := b.ledger.receipts[w.scoped]; r == nil || len(r.withdrawn) > 0 {
 			continue
 		}
 		if slices.ContainsFunc(w.lines, func(l inventory.Line) bool { return classes[names.class(&l)] }) {
