@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/stocktrace/stocktrace/collector/canonical"
@@ -144,6 +145,55 @@ func FuzzTraces(f *testing.F) {
 				t.Fatal(err)
 			}
 			again, err := canonical.FromTraces(back, receivedAt)
+			if err != nil || len(again.Records) != 1 || again.Records[0].Identity() != r.Identity() {
+				t.Errorf("its raw bytes are %v, %v, not %v", again, err, r.Identity())
+			}
+		}
+	})
+}
+
+func FuzzMetrics(f *testing.F) {
+	for _, raw := range seeds(f, "metrics.json") {
+		md, err := new(pmetric.JSONUnmarshaler).UnmarshalMetrics(raw)
+		if err != nil {
+			f.Fatal(err)
+		}
+		encoded, err := new(pmetric.ProtoMarshaler).MarshalMetrics(md)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(encoded)
+	}
+	f.Fuzz(func(t *testing.T, encoded []byte) {
+		md, err := new(pmetric.ProtoUnmarshaler).UnmarshalMetrics(encoded)
+		if err != nil || len(encoded) > 1<<16 {
+			t.Skip()
+		}
+		points := 0
+		for _, resource := range md.ResourceMetrics().All() {
+			for _, scope := range resource.ScopeMetrics().All() {
+				for _, metric := range scope.Metrics().All() {
+					points += canonical.Points(metric).Len()
+				}
+			}
+		}
+		batch, err := canonical.FromMetrics(md, receivedAt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := len(batch.Records) + len(batch.Rejected) + batch.Foreign; got != points {
+			t.Errorf("%d data points became %d", points, got)
+		}
+		for _, q := range batch.Rejected {
+			checkRejected(t, q.Quarantined)
+		}
+		for _, r := range batch.Records {
+			checkRecord(t, r)
+			back, err := new(pmetric.ProtoUnmarshaler).UnmarshalMetrics(r.Raw)
+			if err != nil {
+				t.Fatal(err)
+			}
+			again, err := canonical.FromMetrics(back, receivedAt)
 			if err != nil || len(again.Records) != 1 || again.Records[0].Identity() != r.Identity() {
 				t.Errorf("its raw bytes are %v, %v, not %v", again, err, r.Identity())
 			}
