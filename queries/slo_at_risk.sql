@@ -36,7 +36,7 @@ FROM
                 AND over_at > toUnixTimestamp64Micro({from:DateTime64(6, 'UTC')})
                 AND over_at <= toUnixTimestamp64Micro({to:DateTime64(6, 'UTC')})
                 AND NOT (posted != 0 AND posted <= promised)
-                AND NOT (posted = 0 AND verdict IN ('unconfirmed', 'open'))
+                AND NOT (posted = 0 AND verdict IN ('unconfirmed', 'open') AND NOT has(finding_kinds, 'run_missed'))
         )
     GROUP BY lifecycle_id, measure, basis, is_money
 )

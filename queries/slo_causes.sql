@@ -22,7 +22,7 @@ WHERE deleted = 0
             AND over_at > toUnixTimestamp64Micro({from:DateTime64(6, 'UTC')})
             AND over_at <= toUnixTimestamp64Micro({to:DateTime64(6, 'UTC')})
             AND NOT (posted != 0 AND posted <= promised)
-            AND NOT (posted = 0 AND verdict IN ('unconfirmed', 'open'))
+            AND NOT (posted = 0 AND verdict IN ('unconfirmed', 'open') AND NOT has(finding_kinds, 'run_missed'))
     )
 GROUP BY kind, cause, system, step, error_code
 ORDER BY broken DESC, kind, cause, system, step, error_code

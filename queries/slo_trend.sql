@@ -4,7 +4,7 @@ WITH
     greatest(toUnixTimestamp64Micro(posting_due), promised) AS over_at,
     toUnixTimestamp64Micro(posted_at) AS posted,
     posted != 0 AND posted <= promised AS in_time,
-    posted = 0 AND verdict IN ('unconfirmed', 'open') AS unclear
+    posted = 0 AND verdict IN ('unconfirmed', 'open') AND NOT has(finding_kinds, 'run_missed') AS unclear
 SELECT
     intDiv(over_at, {step_us:Int64}) * {step_us:Int64} AS step_at,
     countIf(in_time),

@@ -51,7 +51,8 @@ func judge(l *inventory.Lifecycle) (j judged) {
 		l.Verdict != inventory.Withdrawn && l.Verdict != inventory.NotExpected && l.Verdict != inventory.Unclassified
 	posted := !l.PostedAt.IsZero()
 	j.good = posted && !l.PostedAt.After(limit)
-	j.unknown = !posted && (l.Verdict == inventory.Unconfirmed || l.Verdict == inventory.Open)
+	waits := len(l.Findings) > 0 && l.Findings[0].State == inventory.FindingOpen // for a run that was missed
+	j.unknown = !posted && (l.Verdict == inventory.Unconfirmed || l.Verdict == inventory.Open) && !waits
 	j.bad = !j.good && !j.unknown
 	return j
 }
@@ -74,6 +75,10 @@ func randomLifecycle(r *rand.Rand, n int) inventory.Lifecycle {
 		StartedAt: midday.Add(-time.Duration(r.Int64N(int64(8 * time.Hour)))).Truncate(time.Microsecond),
 	}
 	l.Region = []string{"north", "north", "south", ""}[l.Location[3]-'0']
+	if l.Verdict == inventory.Open && r.IntN(2) == 0 {
+		state := []inventory.FindingState{inventory.FindingOpen, inventory.FindingClosed}[r.IntN(2)]
+		l.Findings = []inventory.Finding{{Kind: inventory.RunMissed, State: state}}
+	}
 	if r.IntN(10) == 0 {
 		l.Workflow = "return"
 	}
