@@ -29,6 +29,8 @@ func answer(err error) error {
 	switch {
 	case errors.Is(err, stream.ErrFull):
 		return &answered{err, collector.ErrFull}
+	case errors.Is(err, stream.ErrTooLarge):
+		return &answered{err, collector.ErrTooLarge}
 	case errors.Is(err, stream.ErrUnavailable):
 		return &answered{err, collector.ErrUnavailable}
 	}
