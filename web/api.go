@@ -172,6 +172,10 @@ func (s *Server) endpoints() []endpoint {
 			params: window, answer: s.apiQuarantine, item: quarantinedJSON{}, listed: true,
 		},
 		{
+			path: "/quarantine/counts", name: "countQuarantine", summary: "How much could not be read, by reason and sender, the most first. One window; next is always empty.",
+			params: window[2:], answer: s.apiQuarantineCounts, item: quarantineCountJSON{}, listed: true,
+		},
+		{
 			path: "/status", name: "getStatus", summary: "How far everything received has been judged, and how our own pipeline does.",
 			answer: s.apiStatus, item: statusJSON{},
 		},

@@ -51,6 +51,13 @@ func formDeed(w http.ResponseWriter, r *http.Request) (*deed, error) {
 	return d, nil
 }
 
+// remember has the browser say next time who it was.
+func (s *Server) remember(w http.ResponseWriter, d *deed) {
+	c := s.sessions.cookie(nameCookie, url.QueryEscape(strings.TrimSpace(d.By)))
+	c.MaxAge = int((365 * 24 * time.Hour).Seconds())
+	http.SetCookie(w, c)
+}
+
 // press handles a form by which somebody does something, and leads back to where
 // it was pressed.
 func (s *Server) press(do func(r *http.Request, verb inventory.Verb, d *deed) (back string, err error)) http.HandlerFunc {
@@ -61,9 +68,7 @@ func (s *Server) press(do func(r *http.Request, verb inventory.Verb, d *deed) (b
 		}
 		d, err := formDeed(w, r)
 		if err == nil {
-			c := s.sessions.cookie(nameCookie, url.QueryEscape(strings.TrimSpace(d.By)))
-			c.MaxAge = int((365 * 24 * time.Hour).Seconds())
-			http.SetCookie(w, c)
+			s.remember(w, d)
 			var back string
 			if back, err = do(r, inventory.Verb(r.PostFormValue("verb")), d); err == nil {
 				s.shared.forget() // who pressed wants to see what came of it

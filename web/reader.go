@@ -325,8 +325,11 @@ type SourceDetail struct {
 
 // QuarantineCount is how much of a sender could not be read for a reason.
 type QuarantineCount struct {
-	Reason, Source  string
-	Count           int
+	Reason, Source string
+	Count          int
+	// Different counts what a sender repeated once.
+	Different       int
+	Bytes           int64 // as received, of all of them
 	FirstAt, LastAt time.Time
 }
 

@@ -46,6 +46,9 @@ type Options struct {
 	// Record puts records of what people do into the log; they are on disk when it
 	// returns nil. Nil: nobody can do anything here.
 	Record func(ctx context.Context, records []inventory.Record) error
+	// Reingest reads entries of the quarantine again. Nil: that cannot be asked for
+	// here.
+	Reingest func(ctx context.Context, ask ReingestAsk) (Reingested, error)
 	// Location returns a declared location; nil means none are declared.
 	Location func(id string) (inventory.Location, bool)
 	// Workflows give the system flow its shape.
@@ -132,6 +135,7 @@ func New(o Options) (*Server, error) {
 	inner.HandleFunc("GET /live", s.live)
 	inner.HandleFunc("POST /act", s.press(s.act))
 	inner.HandleFunc("POST /arrange", s.press(s.arrange))
+	inner.HandleFunc("POST /reingest", s.reingest)
 	s.routeAPI(inner)
 	inner.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/api/") {
@@ -167,10 +171,11 @@ func (s *Server) Close() { s.stopOnce.Do(func() { close(s.stopped) }) }
 // longer has gone.
 const answerTime = 25 * time.Second
 
-// patient bounds how long answers take, live connections apart.
+// patient bounds how long answers take, apart from live connections and from what
+// reads a quarantine again.
 func patient(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/live" {
+		if r.URL.Path != "/live" && r.URL.Path != "/reingest" {
 			ctx, cancel := context.WithTimeout(r.Context(), answerTime)
 			defer cancel()
 			r = r.WithContext(ctx)
@@ -222,6 +227,9 @@ func (s *Server) view(r *http.Request) *view {
 	}
 	return v
 }
+
+// canReingest reports whether who looks may have the quarantine read again.
+func (v *view) canReingest() bool { return v.CanAct && v.server.Reingest != nil }
 
 // asset returns the address of a static file.
 func (v *view) asset(name string) string { return v.server.assets.URL(name) }

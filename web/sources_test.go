@@ -1,7 +1,10 @@
 package web_test
 
 import (
+	"context"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -86,5 +89,70 @@ func TestQueuesAndReplays(t *testing.T) {
 	}
 	if _, body := s.ask(t, "/api/v1/replays"); !strings.Contains(string(body), `"doubled":1`) || !strings.Contains(string(body), `"estimated_end":null`) {
 		t.Errorf("replays: %s", body)
+	}
+}
+
+// TestReingestButton: who may act sees how many entries a press reads again, and
+// what came of it; who may only look sees no button and is refused.
+func TestReingestButton(t *testing.T) {
+	var asked []web.ReingestAsk
+	answer := web.Reingested{Entries: 2, Landed: 1, Events: 3, Still: []web.StillUnread{{ID: "q-1", Detail: "because <i>"}}}
+	s := serve(t, func(o *web.Options) {
+		o.ViewToken, o.Token = "look", "act"
+		o.Record = func(context.Context, []inventory.Record) error { return nil }
+		o.Reingest = func(_ context.Context, ask web.ReingestAsk) (web.Reingested, error) {
+			asked = append(asked, ask)
+			return answer, nil
+		}
+	})
+	at := webtest.Now.Add(-time.Minute)
+	s.memory.Lock()
+	s.memory.Quarantined = []inventory.Quarantined{
+		{ID: "q-1", ReceivedAt: at, Source: "tills", Reason: "malformed", Raw: []byte("x")},
+		{ID: "q-1", ReceivedAt: at.Add(-time.Hour), Source: "tills", Reason: "malformed", Raw: []byte("x")},
+		{ID: "q-2", ReceivedAt: at.Add(-time.Hour), Source: "tills", Reason: "malformed", Raw: []byte("xy")},
+		{ID: "q-3", ReceivedAt: at, Source: "", Reason: "poison"},
+	}
+	s.memory.Unlock()
+	ask := func(method, path, token string, form url.Values) (int, string) {
+		t.Helper()
+		r := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(form.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Authorization", "Bearer "+token)
+		w := httptest.NewRecorder()
+		s.server.ServeHTTP(w, r)
+		return w.Code, w.Body.String()
+	}
+	_, page := ask(http.MethodGet, "/sources", "act", nil)
+	to := at.Add(time.Microsecond).UTC().Format(time.RFC3339Nano)
+	for _, want := range []string{"Read 2 entries again", `value="` + to + `"`, "4 B"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page does not say %s", want)
+		}
+	}
+	if n := strings.Count(page, `action="/reingest"`); n != 1 {
+		t.Errorf("%d buttons, want one: a message of our own is no input", n)
+	}
+	if _, page := ask(http.MethodGet, "/sources", "look", nil); strings.Contains(page, `action="/reingest"`) {
+		t.Error("who may only look is offered a button")
+	}
+	form := url.Values{"source": {"tills"}, "reason": {"malformed"}, "to": {to}, "expect": {"2"}, "by": {"Ada"}}
+	if code, _ := ask(http.MethodPost, "/reingest", "look", form); code != http.StatusForbidden || len(asked) != 0 {
+		t.Errorf("who may only look: %d", code)
+	}
+	code, page := ask(http.MethodPost, "/reingest", "act", form)
+	if code != http.StatusOK || !strings.Contains(page, "1 of 2 landed") || !strings.Contains(page, "because &lt;i&gt;") {
+		t.Errorf("%d %s", code, page)
+	}
+	if len(asked) != 1 || asked[0] != (web.ReingestAsk{Source: "tills", Reason: "malformed", To: at.Add(time.Microsecond).UTC(), Expect: 2, By: "Ada"}) {
+		t.Errorf("asked %+v", asked)
+	}
+	answer = web.Reingested{Entries: 5}
+	if code, page := ask(http.MethodPost, "/reingest", "act", form); code != http.StatusConflict || !strings.Contains(page, "Nothing was read") {
+		t.Errorf("another number: %d", code)
+	}
+	form.Del("by")
+	if code, _ := ask(http.MethodPost, "/reingest", "act", form); code != http.StatusBadRequest {
+		t.Errorf("nobody's press: %d", code)
 	}
 }

@@ -14,6 +14,9 @@ func (a *App) pagesServer() (*web.Server, error) {
 	if a.stream != nil { // a directory that nobody runs has no log
 		o.Record = a.stream.Publisher().Publish
 	}
+	if a.settings.Has(RoleCollector) && a.stream != nil { // it knows the formats and mappings
+		o.Reingest = a.pressReingest
+	}
 	if a.settings.Has(RoleEngine) {
 		// Only who writes knows when something was written; other processes look
 		// every few seconds.

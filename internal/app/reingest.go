@@ -4,11 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
 	"github.com/stocktrace/stocktrace/collector"
+	"github.com/stocktrace/stocktrace/internal/store"
 	"github.com/stocktrace/stocktrace/inventory"
+	"github.com/stocktrace/stocktrace/web"
 )
 
 // ReingestRequest says which entries of the quarantine are read again; what is
@@ -20,11 +23,18 @@ type ReingestRequest struct {
 	Reason    string    `json:"reason"`
 	From      time.Time `json:"from"` // received at or after
 	To        time.Time `json:"to"`   // received before
+	// Unnamed asks for those of senders that are not known.
+	Unnamed bool `json:"unnamed"`
+	// Expect, where given, is how many entries that is thought to be: of another
+	// number none is read.
+	Expect *int `json:"expect"`
+	// By is who wants it.
+	By string `json:"by"`
 }
 
 func (r *ReingestRequest) asks(q *inventory.Quarantined) bool {
 	is := func(want, got string) bool { return want == "" || want == got }
-	return is(r.ID, q.ID) && is(r.Source, q.Source) && is(r.Transport, q.Transport) && is(r.Reason, q.Reason) &&
+	return (!r.Unnamed || q.Source == "") && is(r.ID, q.ID) && is(r.Source, q.Source) && is(r.Transport, q.Transport) && is(r.Reason, q.Reason) &&
 		(r.From.IsZero() || !q.ReceivedAt.Before(r.From)) && (r.To.IsZero() || q.ReceivedAt.Before(r.To))
 }
 
@@ -50,6 +60,25 @@ func (a *App) reingest(ctx context.Context, ask ReingestRequest) (ReingestReport
 	if err != nil {
 		return report, err
 	}
+	n, err := a.store.QuarantineMatching(ctx, store.QuarantineFilter{
+		ID: ask.ID, Source: ask.Source, Transport: ask.Transport, Reason: ask.Reason, Unnamed: ask.Unnamed, From: ask.From, To: ask.To,
+	})
+	if err != nil {
+		return report, err
+	}
+	if ask.Expect != nil && *ask.Expect != int(n) {
+		report.Entries = int(n)
+		return report, errUnexpected
+	}
+	if n == 0 {
+		return report, nil
+	}
+	// Who had what read again, and what came of it, is in the log of the instance.
+	// It concerns no transaction that could have a trail.
+	defer func() {
+		a.log.Info("the quarantine was read again", "by", ask.By, "id", ask.ID, "source", ask.Source, "unnamed", ask.Unnamed, "transport", ask.Transport, "reason", ask.Reason,
+			"from", ask.From, "to", ask.To, "entries", report.Entries, "landed", report.Landed, "events", report.Events)
+	}()
 	const window = 100 // entries in memory at a time; each has up to 4 MiB
 	seen := map[string]bool{}
 	var last inventory.Quarantined
@@ -83,6 +112,22 @@ func (a *App) reingest(ctx context.Context, ask ReingestRequest) (ReingestReport
 	}
 }
 
+// errUnexpected: the filter asks for another number of entries than was thought.
+var errUnexpected = errors.New("the number of entries is not the one expected")
+
+// pressReingest is reingest as the pages ask for it.
+func (a *App) pressReingest(ctx context.Context, ask web.ReingestAsk) (web.Reingested, error) {
+	r, err := a.reingest(ctx, ReingestRequest{Source: ask.Source, Unnamed: ask.Source == "", Reason: ask.Reason, To: ask.To, Expect: &ask.Expect, By: ask.By})
+	out := web.Reingested{Entries: r.Entries, Landed: r.Landed, Events: r.Events}
+	for _, s := range r.Still {
+		out.Still = append(out.Still, web.StillUnread(s))
+	}
+	if errors.Is(err, errUnexpected) {
+		err = nil // the pages say it in their own words
+	}
+	return out, err
+}
+
 // serveReingest answers POST /api/v1/quarantine/reingest, whose body is a
 // ReingestRequest, with a ReingestReport. It takes as long as it takes.
 func (a *App) serveReingest(w http.ResponseWriter, r *http.Request) {
@@ -91,9 +136,13 @@ func (a *App) serveReingest(w http.ResponseWriter, r *http.Request) {
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&ask); err != nil {
-		refuse(w, http.StatusBadRequest, `The body is {"source": "pos-fr", "reason": "malformed", …}: id, source, transport, reason, from, to.`)
+		refuse(w, http.StatusBadRequest, `The body is {"source": "pos-fr", "reason": "malformed", …}: id, source, transport, reason, from, to, unnamed, expect, by.`)
 		return
 	}
 	report, err := a.reingest(r.Context(), ask)
+	if errors.Is(err, errUnexpected) {
+		refuse(w, http.StatusConflict, fmt.Sprintf("The filter asks for %d entries, not %d: look again. Nothing was read.", report.Entries, *ask.Expect))
+		return
+	}
 	respond(w, report, err)
 }

@@ -3,6 +3,7 @@ package app_test
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -67,7 +68,35 @@ func TestReingest(t *testing.T) {
 		t.Fatalf("mended: %+v", r)
 	}
 	reingest(`{"source":"tills"}`)
-	if v := i.verify(); v.Count != 0 || v.Records != n {
+	// The same through the page: it asks for what it showed, and says what came of it.
+	_, page := i.do(http.MethodGet, "/sources", "", "")
+	field := func(name string) string {
+		_, rest, _ := strings.Cut(page, `name="`+name+`" value="`)
+		value, _, _ := strings.Cut(rest, `"`)
+		return value
+	}
+	form := url.Values{"by": {"Ada"}, "source": {field("source")}, "reason": {field("reason")}, "to": {field("to")}, "expect": {field("expect")}}
+	if status, answer := i.do(http.MethodPost, "/reingest", "application/x-www-form-urlencoded", form.Encode()); status != http.StatusOK || !strings.Contains(answer, "3 of 3 landed") {
+		t.Errorf("pressed: %d %v %s", status, form, answer)
+	}
+	form.Set("expect", "4")
+	if status, answer := i.do(http.MethodPost, "/reingest", "application/x-www-form-urlencoded", form.Encode()); status != http.StatusConflict || !strings.Contains(answer, "now there are 3") {
+		t.Errorf("another number: %d %s", status, answer)
+	}
+	if status, answer := i.do(http.MethodPost, "/api/v1/quarantine/reingest", "application/json", `{"source":"tills","expect":2}`); status != http.StatusConflict || !strings.Contains(answer, "3 entries, not 2") {
+		t.Errorf("another number: %d %s", status, answer)
+	}
+	if r := reingest(`{"unnamed":true}`); r.Entries != 0 {
+		t.Errorf("nobody's: %+v", r)
+	}
+	if _, answer := i.do(http.MethodGet, "/api/v1/quarantine/counts", "", ""); !strings.Contains(answer, `"source":"tills","count":3,"different":3,"bytes":`) {
+		t.Errorf("counts: %s", answer)
+	}
+	v := i.verify()
+	for ; v.Records < n && time.Now().Before(deadline); v = i.verify() {
+		<-time.After(100 * time.Millisecond) // the engine is still reading
+	}
+	if v.Count != 0 || v.Records != n {
 		t.Errorf("verify: %+v", v)
 	}
 }

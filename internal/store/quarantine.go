@@ -43,8 +43,9 @@ func (s *Store) WriteQuarantine(ctx context.Context, items []inventory.Quarantin
 }
 
 var (
-	quarantineListQuery  = queries.Get("quarantine_list")
-	quarantineCountQuery = queries.Get("quarantine_count")
+	quarantineListQuery     = queries.Get("quarantine_list")
+	quarantineCountQuery    = queries.Get("quarantine_count")
+	quarantineMatchingQuery = queries.Get("quarantine_matching")
 )
 
 // Quarantined returns up to limit items, the newest first, that come after the
@@ -72,5 +73,31 @@ func (s *Store) Quarantined(ctx context.Context, before inventory.Quarantined, l
 // QuarantineCount returns how many items the quarantine holds.
 func (s *Store) QuarantineCount(ctx context.Context) (n uint64, err error) {
 	err = s.QueryRow(ctx, quarantineCountQuery, nil, &n)
+	return n, err
+}
+
+// QuarantineFilter asks for entries; what is empty is not asked for.
+type QuarantineFilter struct {
+	ID, Source, Transport, Reason string
+	Unnamed                       bool      // only of senders that are not known
+	From, To                      time.Time // received: from on, before
+}
+
+// QuarantineMatching returns how many entries a filter asks for, each counted
+// once however often it was sent. What our own code failed on is none of them.
+func (s *Store) QuarantineMatching(ctx context.Context, f QuarantineFilter) (n uint64, err error) {
+	since, until := f.From, f.To
+	if since.IsZero() {
+		since = time.UnixMicro(0)
+	}
+	if until.IsZero() {
+		until = time.UnixMicro(lastInstant)
+	}
+	unnamed := uint8(0)
+	if f.Unnamed {
+		unnamed = 1
+	}
+	params := Params{"id": f.ID, "unnamed": unnamed, "source": f.Source, "transport": f.Transport, "reason": f.Reason, "since": since, "until": until}
+	err = s.QueryRow(ctx, quarantineMatchingQuery, params, &n)
 	return n, err
 }

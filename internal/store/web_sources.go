@@ -54,10 +54,11 @@ func (p Pages) QuarantineCounts(ctx context.Context, limit int) ([]web.Quarantin
 	var list []web.QuarantineCount
 	err := p.store.Each(ctx, webQuarantineQuery, Params{"limit": limit}, func(scan func(...any) error) error {
 		var c web.QuarantineCount
-		var n uint64
-		if err := scan(&c.Reason, &c.Source, &n, &c.FirstAt, &c.LastAt); err != nil {
+		var n, different, size uint64
+		if err := scan(&c.Reason, &c.Source, &n, &different, &size, &c.FirstAt, &c.LastAt); err != nil {
 			return err
 		}
+		c.Different, c.Bytes = int(different), int64(size)
 		c.Count, c.FirstAt, c.LastAt = int(n), instant(c.FirstAt), instant(c.LastAt)
 		list = append(list, c)
 		return nil

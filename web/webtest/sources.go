@@ -94,6 +94,7 @@ func (m *Memory) QuarantineCounts(_ context.Context, limit int) ([]web.Quarantin
 	}
 	defer done()
 	var list []web.QuarantineCount
+	seen := map[[3]string]bool{}
 	for _, q := range m.Quarantined {
 		i := slices.IndexFunc(list, func(c web.QuarantineCount) bool { return c.Reason == q.Reason && c.Source == q.Source })
 		if i < 0 {
@@ -102,6 +103,11 @@ func (m *Memory) QuarantineCounts(_ context.Context, limit int) ([]web.Quarantin
 		}
 		c := &list[i]
 		c.Count++
+		c.Bytes += int64(len(q.Raw))
+		if name := [3]string{q.Reason, q.Source, q.ID}; !seen[name] {
+			seen[name] = true
+			c.Different++
+		}
 		if q.ReceivedAt.Before(c.FirstAt) {
 			c.FirstAt = q.ReceivedAt
 		}
