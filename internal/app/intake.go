@@ -21,7 +21,7 @@ import (
 func (a *App) collectorOptions() collector.Options {
 	s := a.settings
 	return collector.Options{
-		Publisher: a.pulse.watch(a.stream.Publisher()), Clock: a.clock, Logger: a.log.With("part", "collector"), Registerer: a.metrics,
+		Publisher: a.entrance(), Clock: a.clock, Logger: a.log.With("part", "collector"), Registerer: a.metrics,
 		GRPC: s.OTLPGRPC, HTTP: s.OTLPHTTP, Gate: a.door,
 		Privacy: a.private, Vendors: vendors(), PublicURL: s.PublicURL, Documents: a.findDocument, ZoneOf: a.rules.zones(),
 		TLS:        collector.TLS{Cert: s.TLSCert, Key: s.TLSKey, ClientCA: s.ClientCA},
