@@ -176,3 +176,63 @@ func TestMissedRunByStore(t *testing.T) {
 		t.Errorf("missed %q, want %q", of, want)
 	}
 }
+
+// TestMissedRunIsVerified: what the facts' owner writes of a run, also one that
+// is taken over while it is missed, is what a recomputation comes to.
+func TestMissedRunIsVerified(t *testing.T) {
+	rules := scheduled(t, t0.Add(10*time.Minute).Format(`"15:04"`), "UTC")
+	w := newWorld(5, 1)
+	w.facts = []inventory.Fact{report("", -time.Hour, -time.Hour), report("", 22*time.Minute, 10*time.Minute)}
+	for i := range w.facts {
+		w.facts[i].Position, w.facts[i].RecordID = uint64(i+1), fmt.Sprint("w", i)
+	}
+	w.run(t, rules, simTale(w.rng, 3, true), t0.Add(40*time.Minute))
+	own := func(epoch uint64, now time.Duration) {
+		w.epochs[1], w.now = epoch, t0.Add(now)
+		e := NewEngine(EngineOptions{Log: w, Store: simStore{w}, Board: w, Clock: w, Rules: rules})
+		for _, f := range w.facts {
+			if !f.ReceivedAt.After(w.now) {
+				e.takeFact(f)
+			}
+		}
+		e.factsThrough, w.progress[0] = w.now, Progress{Through: w.now}
+		o, err := e.newFactOwner(t.Context(), Lease{Partition: 1, Epoch: epoch})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := o.judge(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	state := func() (all []inventory.FindingState) {
+		for _, f := range w.findings {
+			if f.Finding.Kind == inventory.RunMissed && f.Finding.LifecycleID == "" {
+				all = append(all, f.Finding.State)
+			}
+		}
+		return all
+	}
+	own(1, 14*time.Minute)
+	if s := state(); len(s) != 0 {
+		t.Errorf("within its grace: %v", s)
+	}
+	own(2, 16*time.Minute)
+	if s := state(); !slices.Equal(s, []inventory.FindingState{inventory.FindingOpen}) {
+		t.Errorf("past its grace: %v", s)
+	}
+	own(3, 40*time.Minute)
+	if s := state(); !slices.Equal(s, []inventory.FindingState{inventory.FindingClosed}) {
+		t.Errorf("once it is reported: %v", s)
+	}
+	if d := verified(t, w, rules); len(d) > 0 {
+		t.Fatalf("%d differences, first: %+v", len(d), d[0])
+	}
+	for k, f := range w.findings {
+		if f.Finding.Kind == inventory.RunMissed && f.Finding.LifecycleID == "" {
+			delete(w.findings, k)
+		}
+	}
+	if len(verified(t, w, rules)) == 0 {
+		t.Error("a lost finding about a run is not found")
+	}
+}

@@ -284,8 +284,12 @@ func (d *draft) settleEvent(where *place) error {
 		name string
 		scalar
 	}{
-		{"complete_through", d.completeThrough}, {"extract", d.extract}, {"records", d.records},
-		{"gauge", d.gauge}, {"queue", d.queue}, {"value", d.value},
+		{"complete_through", d.completeThrough},
+		{"extract", d.extract},
+		{"records", d.records},
+		{"gauge", d.gauge},
+		{"queue", d.queue},
+		{"value", d.value},
 	} {
 		if own.kind != none {
 			keep(&e.Attributes, where.kept+own.name, own.text)
