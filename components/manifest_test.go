@@ -36,8 +36,8 @@ func (m *manifest) classes() map[string][]builtIn {
 // contrib are the manifest's modules that are not ours to require: the version
 // that builds with the Collector of go.mod, and the component's type. Newer ones
 // of transform and filelog need modules that could not be had. What they are
-// called is what `stocktrace-collector components` says of a distribution built by
-// this manifest.
+// called is checked against what a built distribution says of itself
+// (TestDistribution).
 var contrib = map[string]struct{ version, kind string }{
 	"receiver/filelogreceiver":           {"v0.160.0", "file_log"},
 	"processor/transformprocessor":       {"v0.161.0", "transform"},
