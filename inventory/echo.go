@@ -170,9 +170,13 @@ func orderStep(step string) bool { return step == "ordered" || step == "placed" 
 
 // ordered is the order that an event says what was ordered for, or takes goods
 // out of stock for: a till's receipt that fulfils it, or a ledger's posting that
-// carries its number.
+// carries its number. An order to a supplier moves nothing, and what comes in for it
+// or goes back is none of what left for a customer's.
 func (e *Event) ordered() string {
-	if len(e.Lines) == 0 && e.Outcome != Reversed {
+	if e.Workflow == "receipt" || e.Workflow == "vendor_return" {
+		return ""
+	}
+	if !slices.ContainsFunc(e.Lines, Line.MovesStock) && (len(e.Lines) > 0 || e.Outcome != Reversed) {
 		return ""
 	}
 	if e.System == "pos" {

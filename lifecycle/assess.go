@@ -280,8 +280,9 @@ func (a *assessment) expect() {
 			s.expected = false
 		}
 		if s.expected && step.When != nil {
+			// A step that was tried in vain is owed, if nothing tells otherwise.
 			yes, told := a.ask(step.When, a.anchorEvent())
-			s.expected = yes && told
+			s.expected = yes && told || !told && s.ok == nil && len(s.heard) > 0
 		}
 		from, ok := a.countsFrom(step)
 		if !ok {
@@ -326,9 +327,10 @@ func (a *assessment) countsFrom(step *inventory.Step) (time.Time, bool) {
 
 // since is the event a step's deadline counts from, nil while it is not heard. For
 // the anchor itself that is the first that was heard of it: a posting that failed,
-// and has nothing before it, has to come right in time too.
+// and has nothing before it, has to come right in time too. So it is for every step
+// of a workflow whose anchor is not owed, while that was not heard.
 func (a *assessment) since(step *inventory.Step) *entry {
-	if step.StepRef == a.workflow.Anchor {
+	if step.StepRef == a.workflow.Anchor || a.anchor == nil && !a.workflow.StepOf(a.workflow.Anchor).Required {
 		for _, e := range a.steps[a.workflow.IndexOf(step.StepRef)].heard {
 			if !e.isEcho() {
 				return e

@@ -336,7 +336,7 @@ func describe(l *inventory.Lifecycle, rules *Rules, a *assessment, entries []ent
 	l.Lines = a.ledger.lines
 	if len(l.Lines) == 0 {
 		l.Lines = soldLines(rules, lead)
-		if a.anchor != nil && a.workflow.StepOf(a.workflow.Anchor).Posts {
+		if lead.step >= 0 && a.workflow.Steps[lead.step].Posts && succeeded(lead.outcome) {
 			for i := range l.Lines {
 				l.Lines[i].Posted = l.Lines[i].Owed // it is the posting
 			}
@@ -377,7 +377,7 @@ func describe(l *inventory.Lifecycle, rules *Rules, a *assessment, entries []ent
 			state.Note = "not expected of this transaction"
 		case !s.expected && step.Posts && a.location.Posting == inventory.PostingStoreDay:
 			state.Note = "posted with the store's day"
-		case !s.expected && step.OnlyStock:
+		case !s.expected && step.OnlyStock && a.anchor != nil && !a.owes:
 			state.Note = "not expected: no stock moves"
 		}
 		if step.Posts {
@@ -543,7 +543,7 @@ func conclude(l *inventory.Lifecycle, a *assessment, by byHand, next, now time.T
 		l.Verdict = inventory.Withdrawn
 	case a.control:
 		l.Verdict = inventory.NotExpected
-	case a.anchor != nil && !a.owes:
+	case a.anchor != nil && !a.owes && slices.ContainsFunc(a.workflow.Steps, func(s inventory.Step) bool { return s.OnlyStock }):
 		l.Verdict = inventory.NotExpected
 	case a.late:
 		l.Verdict = inventory.CompleteLate

@@ -340,3 +340,24 @@ func TestStreams(t *testing.T) {
 		}
 	}
 }
+
+// An order, its change and its confirmation are one, by the buyer's number; what
+// the supplier calls it, or another buyer's same number, joins nothing.
+func TestOrderIsOne(t *testing.T) {
+	const frame = `<ORDERS05><IDOC BEGIN="1"><EDI_DC40 SEGMENT="1"><DOCNUM>%s</DOCNUM><MESTYP>%s</MESTYP><SNDPRN>%s</SNDPRN><RCVPRN>%s</RCVPRN><CREDAT>20261123</CREDAT><CRETIM>101500</CRETIM></EDI_DC40>` +
+		`<E1EDK01 SEGMENT="1"><BELNR>%s</BELNR></E1EDK01>%s<E1EDKA1 SEGMENT="1"><PARVW>WE</PARVW><PARTN>0900</PARTN></E1EDKA1></IDOC></ORDERS05>`
+	const theirs = `<E1EDK02 SEGMENT="1"><QUALF>001</QUALF><BELNR>4500000012</BELNR></E1EDK02>`
+	for _, test := range []struct{ name, document, want string }{
+		{"placed", fmt.Sprintf(frame, "1", "ORDERS", "PRDCLNT100", "0000100200", "4500000012", ""), "order/PRDCLNT100/4500000012"},
+		{"changed", fmt.Sprintf(frame, "2", "ORDCHG", "PRDCLNT100", "0000100200", "4500000012", theirs), "order/PRDCLNT100/4500000012"},
+		{"confirmed", fmt.Sprintf(frame, "3", "ORDRSP", "0000100200", "PRDCLNT100", "A-77", theirs), "order/PRDCLNT100/4500000012"},
+		{"confirmed by the supplier's number alone", fmt.Sprintf(frame, "4", "ORDRSP", "0000100200", "PRDCLNT100", "4500000012", ""), ""},
+		{"of another buyer", fmt.Sprintf(frame, "5", "ORDERS", "DEVCLNT100", "0000100200", "4500000012", ""), "order/DEVCLNT100/4500000012"},
+		{"of nobody", fmt.Sprintf(frame, "6", "ORDERS", "", "", "4500000012", ""), ""},
+	} {
+		e := events(t, idoc.Format{}, test.document, format.Source{})[0]
+		if e.CorrelationID != test.want || !strings.Contains(test.document, e.KeyValue("order")) {
+			t.Errorf("%s: correlated by %q, want %q", test.name, e.CorrelationID, test.want)
+		}
+	}
+}

@@ -196,7 +196,7 @@ func (r *reader) movement(p *piece, s *segment, b booked, m Movement, known bool
 	d := r.draft(p, m.Workflow, m.Posted, "erp")
 	e := &d.event
 	if !known {
-		d.note(format.NotStandard, s.path, "The movement type %s is not known here: kept as a movement of which nothing is said. Declare what it means.", show(b.movement))
+		d.note(format.NotStandard, s.path, "The movement type %s is not known here: kept as a goods movement, with which nothing is compared. Declare what it means.", show(b.movement))
 	}
 	if e.System != "erp" && e.System != "ledger" {
 		e.Step = m.Done

@@ -6,10 +6,27 @@ import (
 	"github.com/stocktrace/stocktrace/inventory"
 )
 
-// orderSteps are the messages of the ORDERS types. None of the workflows that
-// come with stocktrace begins with a purchase order, so these are of a workflow of
-// their own, of which nothing is owed until somebody declares it.
+// orderSteps are the messages of the ORDERS types, as steps of the workflow order.
 var orderSteps = map[string]string{"ORDERS": "placed", "ORDCHG": "changed", "ORDRSP": "confirmed"}
+
+// orderer names the partner who gave an order its number, and that number: what is
+// ordered, changed and confirmed under it is one order. An order and its change are
+// sent by him, its confirmation to him. What a supplier calls it is another number.
+func orderer(p *piece) (buyer, number string) {
+	confirmed := p.control.get("MESTYP") == "ORDRSP"
+	for _, s := range p.all("E1EDK02") {
+		if s.get("QUALF") == "001" {
+			number = s.get("BELNR")
+		}
+	}
+	if confirmed {
+		return p.control.get("RCVPRN"), number
+	}
+	for _, s := range p.all("E1EDK01") {
+		number = cmp.Or(number, s.get("BELNR"))
+	}
+	return p.control.get("SNDPRN"), number
+}
 
 // order reads ORDERS05 and its like: what was ordered moves nothing.
 func (r *reader) order(p *piece) error {
@@ -31,6 +48,9 @@ func (r *reader) order(p *piece) error {
 		case "002":
 			d.key("supplier_order", s.get("BELNR"))
 		}
+	}
+	if buyer, number := orderer(p); buyer != "" && number != "" {
+		e.CorrelationID = "order/" + buyer + "/" + inventory.Unpad(number)
 	}
 	partners := map[string]string{}
 	for _, s := range p.all("E1EDKA1") {

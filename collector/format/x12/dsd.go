@@ -27,7 +27,7 @@ func (r *reading) storeDelivery() {
 			d.Say("supplier", s.Text(5))
 			if s.Text(1) == "C" { // credit: goods go back
 				back = true
-				d.Workflow = "supplier_return"
+				d.Workflow = "vendor_return"
 			}
 			if t, ok := r.when("G82", s.Text(7), "", ""); ok {
 				r.Happened(d, t)

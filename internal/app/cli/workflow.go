@@ -226,8 +226,14 @@ func when(w *inventory.Workflow, s *inventory.Step) string {
 		return "at some time"
 	}
 	text := "within " + short(d)
-	if batch, ok := s.Deadline[inventory.PostingBatch]; ok && batch != d {
-		text += " (batch: " + short(batch) + ")"
+	var other []string
+	for _, posting := range inventory.Postings {
+		if o, ok := s.Deadline[posting]; ok && o != d {
+			other = append(other, string(posting)+": "+short(o))
+		}
+	}
+	if len(other) > 0 {
+		text += " (" + strings.Join(other, ", ") + ")"
 	}
 	since := w.Anchor
 	if !s.Since.IsZero() {
