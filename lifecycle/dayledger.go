@@ -238,10 +238,11 @@ func (d *dayLedger) post(w *dayWord) {
 // gives none the same goods or part. exactly: not a document of which it names
 // only one part.
 func (p *dayPosting) takenBack(r *dayWord, exactly bool) bool {
+	other := p.covers.Part > 0 && r.covers.Part > 0 && (p.covers.Part != r.covers.Part || p.covers.Slice != r.covers.Slice)
 	switch {
 	case p.back || p.document != r.document:
 		return false
-	case r.named && p.goods == r.goods:
+	case r.named && p.goods == r.goods && !other:
 		return true
 	case r.document != "":
 		return !exactly || !r.named
