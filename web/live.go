@@ -49,8 +49,10 @@ func (s *Server) live(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	// Each piece of news is told twice: the answers behind a page are shared for a
-	// moment (see shared), and the first look may still have found the old one.
-	pending := 0
+	// while (see shared), and the first look may still have found the old one. The
+	// second time is when no such answer is left.
+	told, again := true, false
+	var since time.Time
 	for {
 		select {
 		case <-ctx.Done():
@@ -61,12 +63,16 @@ func (s *Server) live(w http.ResponseWriter, r *http.Request) {
 			if !ok {
 				return
 			}
-			pending = 2
+			told, since = false, time.Now()
 		case <-throttle.C:
-			if pending == 0 {
+			switch {
+			case !told:
+				told, again = true, true
+			case again && !s.shared.old(since):
+				again = false
+			default:
 				continue
 			}
-			pending--
 			if !send("event: changed\ndata: \n\n") {
 				return
 			}

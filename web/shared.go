@@ -20,6 +20,7 @@ type answer struct {
 	done    chan struct{}
 	value   any
 	err     error
+	asked   time.Time
 	expires time.Time // zero while being asked
 }
 
@@ -38,6 +39,20 @@ func (s *shared) forget() {
 	}
 }
 
+// old reports whether an answer that was asked for before an instant may still be
+// given.
+func (s *shared) old(before time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	for _, a := range s.answers {
+		if !a.asked.After(before) && (a.expires.IsZero() || !now.After(a.expires)) {
+			return true
+		}
+	}
+	return false
+}
+
 // once returns the answer kept under name, or asks. Errors are not kept.
 func once[T any](ctx context.Context, s *shared, name string, ask func(context.Context) (T, error)) (T, error) {
 	var zero T
@@ -50,7 +65,7 @@ func once[T any](ctx context.Context, s *shared, name string, ask func(context.C
 				delete(s.answers, old)
 			}
 		}
-		a = &answer{done: make(chan struct{})}
+		a = &answer{done: make(chan struct{}), asked: now}
 		s.answers[name] = a
 		s.mu.Unlock()
 		// The asking outlives the request that caused it: others wait for it too.
