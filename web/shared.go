@@ -11,6 +11,7 @@ import (
 // kept longer, so that open pages never take more than a tenth of the database.
 type shared struct {
 	least time.Duration
+	now   func() time.Time
 
 	mu      sync.Mutex
 	answers map[string]*answer
@@ -25,7 +26,7 @@ type answer struct {
 }
 
 func newShared(least time.Duration) *shared {
-	return &shared{least: least, answers: map[string]*answer{}}
+	return &shared{least: least, now: time.Now, answers: map[string]*answer{}}
 }
 
 // forget has everything asked anew.
@@ -44,7 +45,7 @@ func (s *shared) forget() {
 func (s *shared) old(before time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := time.Now()
+	now := s.now()
 	for _, a := range s.answers {
 		if !a.asked.After(before) && (a.expires.IsZero() || !now.After(a.expires)) {
 			return true
@@ -56,7 +57,7 @@ func (s *shared) old(before time.Time) bool {
 // once returns the answer kept under name, or asks. Errors are not kept.
 func once[T any](ctx context.Context, s *shared, name string, ask func(context.Context) (T, error)) (T, error) {
 	var zero T
-	now := time.Now()
+	now := s.now()
 	s.mu.Lock()
 	a := s.answers[name]
 	if a == nil || (!a.expires.IsZero() && now.After(a.expires)) {
@@ -76,7 +77,8 @@ func once[T any](ctx context.Context, s *shared, name string, ask func(context.C
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			a.value, a.err = value, err
-			a.expires = time.Now().Add(max(s.least, 10*time.Since(now)))
+			took := s.now().Sub(now)
+			a.expires = now.Add(took + max(s.least, 10*took))
 			if err != nil {
 				delete(s.answers, name)
 			}

@@ -14,7 +14,7 @@ import (
 )
 
 func FuzzPath(f *testing.F) {
-	for _, s := range []string{"a", "a/b[2]/@c", "../x", "/root/*/y", "'Store No.'/x", "'it''s'", ".", "a//b", "[", "@"} {
+	for _, s := range []string{"a", "a/b[2]/@c", "../x", "/top/*/y", "'Store No.'/x", "'it''s'", ".", "a//b", "[", "@"} {
 		f.Add(s)
 	}
 	tree := jsonLike()
