@@ -2,58 +2,16 @@ package collector
 
 import (
 	"context"
-	"fmt"
 	"syscall"
 	"testing"
 
-	"go.opentelemetry.io/collector/pdata/pcommon"
-	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/stocktrace/stocktrace/collector/canonical"
+	"github.com/stocktrace/stocktrace/internal/testenv/tillspans"
 )
-
-const spansPerRequest = 512
-
-// request512 returns an encoded request of a till's spans: 15 attributes, one line.
-func request512(b *testing.B) []byte {
-	b.Helper()
-	td := ptrace.NewTraces()
-	resource := td.ResourceSpans().AppendEmpty()
-	resource.Resource().Attributes().PutStr("service.name", "pos")
-	scope := resource.ScopeSpans().AppendEmpty()
-	for i := range spansPerRequest {
-		span := scope.Spans().AppendEmpty()
-		span.SetName("sale completed")
-		span.SetTraceID(pcommon.TraceID{1, 2, byte(i >> 8), byte(i)})
-		span.SetSpanID(pcommon.SpanID{3, byte(i >> 8), byte(i)})
-		span.SetStartTimestamp(1_795_000_000_000_000_000)
-		span.SetEndTimestamp(1_795_000_000_120_000_000)
-		a := span.Attributes()
-		a.PutStr("inventory.event_id", fmt.Sprintf("0123-04-2026-11-23-%06d/completed/1", i))
-		a.PutStr("inventory.correlation_id", fmt.Sprintf("c-%06d", i))
-		a.PutStr("inventory.workflow", "sale")
-		a.PutStr("inventory.step", "completed")
-		a.PutStr("inventory.system", "pos")
-		a.PutStr("inventory.outcome", "ok")
-		a.PutInt("inventory.attempt", 1)
-		a.PutStr("inventory.location", "0123")
-		a.PutStr("inventory.register", "04")
-		a.PutStr("inventory.business_date", "2026-11-23")
-		a.PutStr("inventory.key.receipt", fmt.Sprintf("0123-04-%06d", i))
-		a.PutStr("inventory.operator", "88")
-		a.PutStr("inventory.device", "register-04")
-		a.PutStr("inventory.lines", `[{"line":"1","item":"4006381333931","item_scheme":"gtin","quantity":"-2","uom":"EA","unit_value":"12.50","currency":"EUR"}]`)
-		a.PutStr("deployment.environment.name", "production")
-	}
-	encoded, err := ptraceotlp.NewExportRequestFromTraces(td).MarshalProto()
-	if err != nil {
-		b.Fatal(err)
-	}
-	return encoded
-}
 
 // BenchmarkReceive is the whole way over gRPC up to Publish, sender included;
 // cpu-ns/span counts the process, not the wall.
@@ -71,7 +29,7 @@ func BenchmarkReceive(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	encoded := request512(b)
+	encoded := tillspans.Request(b, 0)
 	before := cpu(b)
 	for b.Loop() {
 		err := conn.Invoke(b.Context(), "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
@@ -80,8 +38,8 @@ func BenchmarkReceive(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	b.ReportMetric(float64(cpu(b)-before)/float64(b.N)/spansPerRequest, "cpu-ns/span")
-	b.ReportMetric(float64(len(encoded))/spansPerRequest, "B/span")
+	b.ReportMetric(float64(cpu(b)-before)/float64(b.N)/tillspans.Count, "cpu-ns/span")
+	b.ReportMetric(float64(len(encoded))/tillspans.Count, "B/span")
 }
 
 // BenchmarkPipeline is what this package adds to upstream's receiver.
@@ -95,7 +53,7 @@ func BenchmarkPipeline(b *testing.B) {
 		b.Fatal(err)
 	}
 	next := &canonicaliser{metrics: in.metrics, traces: &logExporter{intake: in}}
-	encoded := request512(b)
+	encoded := tillspans.Request(b, 0)
 	b.ReportAllocs()
 	var spent, count float64
 	for b.Loop() {
@@ -111,7 +69,7 @@ func BenchmarkPipeline(b *testing.B) {
 			b.Fatal(err)
 		}
 		spent += float64(cpu(b) - before)
-		count += spansPerRequest
+		count += tillspans.Count
 	}
 	b.ReportMetric(spent/count, "cpu-ns/span")
 }

@@ -606,9 +606,7 @@ func (a *assessment) from(step int, due, newest time.Time, evidence *Evidence) (
 	opens = later2(due.Add(s.Evidence), newest.Add(settle))
 	reached, ok := evidence.reach(s.System, a.location.ID, due)
 	if !ok {
-		if a.awaiting.IsZero() || opens.Before(a.awaiting) {
-			a.awaiting = opens
-		}
+		a.awaiting = sooner(a.awaiting, opens)
 		a.awaits = append(a.awaits, inventory.Await{System: s.System, Through: due})
 		return time.Time{}, false
 	}
@@ -785,6 +783,14 @@ func sameBasket(a, b *inventory.Event) bool {
 }
 
 func (a *assessment) raise(c condition) { a.conditions = append(a.conditions, c) }
+
+// sooner returns the earlier of two times, of which zero is never.
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
 
 // later2 returns the later of two times.
 func later2(a, b time.Time) time.Time {

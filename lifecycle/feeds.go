@@ -165,7 +165,6 @@ func (o *factOwner) halted() (rows []FindingRow) {
 		if through := progress[p].Through; !through.Equal(s.through) {
 			s.through, s.turns = through, 0
 		}
-		row := FindingRow{Partition: o.lease.Partition}
 		name, now := fmt.Sprintf("partition %d", p), o.Clock.Now()
 		id := findingID(inventory.TelemetryGap, "standstill", name)
 		switch {
@@ -180,20 +179,18 @@ func (o *factOwner) halted() (rows []FindingRow) {
 			f.GroupKey = inventory.GroupKey{Kind: f.Kind, Cause: f.Cause, System: f.System, Detail: "standstill"}
 			f.Group = groupID(f.GroupKey)
 			s.finding, s.cleared = f, true
-			row.Finding = *f
+			rows = append(rows, o.row(*f))
 		case s.turns == 0 && s.finding != nil:
-			row.Finding = *s.finding
-			row.Finding.State, row.Finding.ClosedAt, row.Finding.Resolution = inventory.FindingClosed, now, inventory.Recovered
+			f := *s.finding
+			f.State, f.ClosedAt, f.Resolution = inventory.FindingClosed, now, inventory.Recovered
 			s.finding = nil
+			rows = append(rows, o.row(f))
 		case s.turns == 0 && !s.cleared:
 			s.cleared = true
-			row.Finding, row.Deleted = inventory.Finding{ID: id}, true
-		default:
-			continue
+			row := o.row(inventory.Finding{ID: id})
+			row.Deleted = true
+			rows = append(rows, row)
 		}
-		o.revision++
-		row.Version = Version{Epoch: o.lease.Epoch, Revision: o.revision}
-		rows = append(rows, row)
 	}
 	return rows
 }
@@ -225,27 +222,12 @@ func (o *factOwner) judge(ctx context.Context) error {
 				continue
 			}
 			o.written[k] = written{ended, s.Opened, s.Through}
-			o.revision++
-			rows = append(rows, FindingRow{
-				Finding: silentFeed(o.Rules, s, now), Partition: o.lease.Partition,
-				Version: Version{Epoch: o.lease.Epoch, Revision: o.revision},
-			})
+			rows = append(rows, o.row(silentFeed(o.Rules, s, now)))
 		}
 		missed, next := ev.missedRuns(now)
-		if !next.IsZero() && (o.next.IsZero() || next.Before(o.next)) {
-			o.next = next
-		}
+		o.next = sooner(o.next, next)
 		for i := range missed {
-			f := missed[i].finding(o.Rules, now)
-			over := f.State == inventory.FindingClosed
-			if was, said := o.runs[f.ID]; said && was == over {
-				continue
-			}
-			o.runs[f.ID] = over
-			o.revision++
-			rows = append(rows, FindingRow{
-				Finding: f, Partition: o.lease.Partition, Version: Version{Epoch: o.lease.Epoch, Revision: o.revision},
-			})
+			rows = o.changed(rows, o.runs, missed[i].finding(o.Rules, now))
 		}
 		if len(o.runs) > 2*len(missed)+1000 {
 			maps.DeleteFunc(o.runs, func(id string, over bool) bool {
@@ -267,6 +249,23 @@ func (o *factOwner) judge(ctx context.Context) error {
 	return nil
 }
 
+// row is the next row of a finding.
+func (o *factOwner) row(f inventory.Finding) FindingRow {
+	o.revision++
+	return FindingRow{Finding: f, Partition: o.lease.Partition, Version: Version{Epoch: o.lease.Epoch, Revision: o.revision}}
+}
+
+// changed appends the row of a finding, unless said has it as it is: by its id,
+// whether it is over.
+func (o *factOwner) changed(rows []FindingRow, said map[string]bool, f inventory.Finding) []FindingRow {
+	over := f.State == inventory.FindingClosed
+	if was, ok := said[f.ID]; ok && was == over {
+		return rows
+	}
+	said[f.ID] = over
+	return append(rows, o.row(f))
+}
+
 // judgeQueues returns the findings about queues and devices that changed.
 func (o *factOwner) judgeQueues(now time.Time) (rows []FindingRow) {
 	due := !o.readingsNext.IsZero() && !now.Before(o.readingsNext)
@@ -283,17 +282,8 @@ func (o *factOwner) judgeQueues(now time.Time) (rows []FindingRow) {
 	o.readingsSeen = o.readings.heard
 	live := make(map[string]bool, len(found))
 	for i := range found {
-		f := &found[i]
-		live[f.ID] = true
-		over := f.State == inventory.FindingClosed
-		if was, said := o.queues[f.ID]; said && was == over {
-			continue
-		}
-		o.queues[f.ID] = over
-		o.revision++
-		rows = append(rows, FindingRow{
-			Finding: *f, Partition: o.lease.Partition, Version: Version{Epoch: o.lease.Epoch, Revision: o.revision},
-		})
+		live[found[i].ID] = true
+		rows = o.changed(rows, o.queues, found[i])
 	}
 	o.readings.forget(now.Add(-o.factHistory))
 	maps.DeleteFunc(o.queues, func(id string, _ bool) bool { return !live[id] })
@@ -313,10 +303,7 @@ func AboutFeeds(rules *Rules, ev *Evidence, now time.Time) (found []inventory.Fi
 	for i := range missed {
 		found = append(found, missed[i].finding(rules, now))
 	}
-	if !opens.IsZero() && (next.IsZero() || opens.Before(next)) {
-		next = opens
-	}
-	return found, next
+	return found, sooner(next, opens)
 }
 
 // silentFeed returns a silence as the finding it is at now.

@@ -647,9 +647,7 @@ func (o *owner) judge(ctx context.Context, rows []Row, findings []FindingRow, c 
 				c.awaits = append(c.awaits, await{a, l.Location})
 			}
 		}
-		if !l.NextAt.IsZero() && (due.IsZero() || l.NextAt.Before(due)) {
-			due = l.NextAt
-		}
+		due = sooner(due, l.NextAt)
 		before, had := c.lifecycles[l.ID]
 		if !had {
 			before.keys = map[inventory.Key]bool{}

@@ -183,10 +183,7 @@ func (d *registerDay) tell(rules *Rules, key inventory.ScopedKey, _ *Evidence, n
 		l.State = inventory.StateClosed
 		return l
 	}
-	if next.IsZero() || end.Before(next) {
-		next = end
-	}
-	l.NextAt = next
+	l.NextAt = sooner(next, end)
 	return l
 }
 

@@ -145,9 +145,7 @@ func (a *assessment) judgeRun(i int, newest time.Time, evidence *Evidence) (open
 	missed := later2(s.start.Add(s.run.Grace), newest.Add(a.workflow.Settle))
 	if !ran {
 		a.awaits = append(a.awaits, inventory.Await{System: s.run.Feed, Run: s.run.Name, Through: through})
-		if a.unreported.IsZero() || missed.Before(a.unreported) {
-			a.unreported = missed
-		}
+		a.unreported = sooner(a.unreported, missed)
 	}
 	if !ran || at.After(missed) {
 		lead := a.since(step)
@@ -192,9 +190,7 @@ func (e *Evidence) missedRuns(now time.Time) (all []missedRun, next time.Time) {
 			for _, place := range e.placesOf(run.Run) {
 				found, opens := e.missedAt(run, place, now)
 				all = append(all, found...)
-				if !opens.IsZero() && (next.IsZero() || opens.Before(next)) {
-					next = opens
-				}
+				next = sooner(next, opens)
 			}
 		}
 	}

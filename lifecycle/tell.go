@@ -224,9 +224,7 @@ func (s *lives) arrive(a *assessment, arrived []entry, until, now time.Time) {
 
 // wake has it looked at again at a time.
 func (s *lives) wake(at time.Time) {
-	if s.next.IsZero() || at.Before(s.next) {
-		s.next = at
-	}
+	s.next = sooner(s.next, at)
 }
 
 func holds(a *assessment, id string) bool {
@@ -566,8 +564,5 @@ func conclude(l *inventory.Lifecycle, a *assessment, by byHand, next, now time.T
 		l.State = inventory.StateClosed
 		return
 	}
-	if next.IsZero() || horizon.Before(next) {
-		next = horizon
-	}
-	l.NextAt = next
+	l.NextAt = sooner(next, horizon)
 }

@@ -110,8 +110,10 @@ func TestNATSComesLater(t *testing.T) {
 	}
 }
 
-// What does not pass fails the start with a sentence.
-func TestAnotherNumberOfPartitions(t *testing.T) {
+// misfit is the configuration of an exporter that wants 8 partitions of a log that
+// has 4.
+func misfit(t *testing.T) *Config {
+	t.Helper()
 	url := testenv.NATS(t)
 	log, err := stream.Open(t.Context(), stream.Options{URL: url, Partitions: 4, MaxBytes: 1 << 30})
 	if err != nil {
@@ -122,7 +124,12 @@ func TestAnotherNumberOfPartitions(t *testing.T) {
 	}
 	cfg := configOf(url)
 	cfg.Partitions = 8
-	err = create(t, NewFactory(), cfg).Start(t.Context(), componenttest.NewNopHost())
+	return cfg
+}
+
+// What does not pass fails the start with a sentence.
+func TestAnotherNumberOfPartitions(t *testing.T) {
+	err := create(t, NewFactory(), misfit(t)).Start(t.Context(), componenttest.NewNopHost())
 	if err == nil || !strings.Contains(err.Error(), "created with 4 partitions and cannot be opened with 8") {
 		t.Errorf("%v", err)
 	}
@@ -131,17 +138,7 @@ func TestAnotherNumberOfPartitions(t *testing.T) {
 // The log may come with a layout that is not the exporter's: then the Collector
 // is told to end, as it would have at the start.
 func TestTheWrongLogComesLater(t *testing.T) {
-	url := testenv.NATS(t)
-	log, err := stream.Open(t.Context(), stream.Options{URL: url, Partitions: 4, MaxBytes: 1 << 30})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := log.Close(); err != nil {
-		t.Fatal(err)
-	}
-	cfg := configOf(url)
-	cfg.Partitions = 8
-	c := &connection{config: cfg, logger: settings().Logger}
+	c := &connection{config: misfit(t), logger: settings().Logger}
 	told := make(reports, 1)
 	c.keepOpening(t.Context(), told)
 	if event := <-told; event.Status() != componentstatus.StatusFatalError || !strings.Contains(event.Err().Error(), "cannot be opened with 8") {

@@ -33,11 +33,9 @@ fields:
 
 const salesHead = "no;kind;at;store;till;ean;qty\n"
 
-// TestDocumentsReachTheTower drops a file into a folder and posts a document, both
-// read by a mapping, and finds their sales.
-func TestDocumentsReachTheTower(t *testing.T) {
-	dir := t.TempDir()
-	write := func(name, text string) string {
+// writer writes files below a folder and returns where they are.
+func writer(t *testing.T, dir string) func(name, text string) string {
+	return func(name, text string) string {
 		t.Helper()
 		file := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
@@ -48,6 +46,13 @@ func TestDocumentsReachTheTower(t *testing.T) {
 		}
 		return file
 	}
+}
+
+// TestDocumentsReachTheTower drops a file into a folder and posts a document, both
+// read by a mapping, and finds their sales.
+func TestDocumentsReachTheTower(t *testing.T) {
+	dir := t.TempDir()
+	write := writer(t, dir)
 	mappings := write("mappings/till.yaml", salesMapping)
 	folders := write("folders.yaml", "folders:\n  - {dir: in, source: /pos/csv}\n")
 	write("in/.keep", "")

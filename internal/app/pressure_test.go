@@ -72,16 +72,7 @@ func newHouse(t *testing.T, logSize string) *house {
 	h := &house{dir: dir, store: filepath.Join(dir, "nats"), acked: map[string]string{}}
 	h.startNATS(t, server.RANDOM_PORT)
 	h.line = newLine(t, h.nats.Addr().String())
-	write := func(name, text string) string {
-		file := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return file
-	}
+	write := writer(t, dir)
 	secret := write("shop.secret", houseToken)
 	write("in/.keep", "")
 	h.instance = start(t, filepath.Join(dir, "unused"), map[string]string{
