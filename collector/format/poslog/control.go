@@ -54,7 +54,7 @@ func (t *transaction) control() {
 	holder.Attr("Version")
 	e.ReasonCode = first(holder, "ReasonCode")
 	e.Transaction.Kind = cmp.Or(snake(action.Name()), snake(unprefixed(t.root.Attr("TypeCode"))), snake(strings.TrimSuffix(holder.Name(), "Transaction")), "unknown")
-	if _, moves := find(holder, "Quantity"); moves && holder.Name() != "ControlTransaction" && holder.Name() != "TenderControlTransaction" {
+	if holder.Name() != "ControlTransaction" && holder.Name() != "TenderControlTransaction" && goodsIn(holder) {
 		e.Transaction.Kind = snake(strings.TrimSuffix(holder.Name(), "Transaction"))
 		t.unread, t.unreadAt = holder.Name()+" has goods in it, and is not read here: its number is explained, but what it moved is not known. Send it as an event, or map it.", holder.Path()
 	}
@@ -69,6 +69,17 @@ func (t *transaction) control() {
 		// The till's own count, whoever closes the day.
 		t.totals(action)
 	}
+}
+
+// goodsIn reports whether something below n names goods, or how many: documents of
+// inventory control write UnitCount.
+func goodsIn(n xmlread.Node) bool {
+	for _, name := range []string{"Quantity", "UnitCount", "ItemID", "POSIdentity"} {
+		if _, ok := find(n, name); ok {
+			return true
+		}
+	}
+	return false
 }
 
 // closed reads the end of a register's or store's day, with what the till says

@@ -43,11 +43,13 @@ func (t *transaction) identify(l *inventory.Line, n xmlread.Node) {
 		add(c, c.Name())
 	}
 	if len(list) == 0 {
-		l.Item = cmp.Or(first(n, "MerchandiseHierarchy"), "")
+		l.Item = first(n, "MerchandiseHierarchy")
 		if l.Item != "" {
 			// Rung up on a department's key.
 			l.ItemScheme = "department"
+			return
 		}
+		t.note(format.NotStandard, t.path+n.Path(), "The line names no item and no department: it can be compared with nothing.")
 		return
 	}
 	best := 0

@@ -109,9 +109,12 @@ func (b *basket) read(retail xmlread.Node) {
 // item reads one LineItem.
 func (b *basket) item(n xmlread.Node) {
 	number := n.Child("SequenceNumber").Text()
-	flagged := flag(n.Attr("VoidFlag"))
-	flagged = flag(n.Attr("CancelFlag")) || flagged
-	flagged = flag(n.Attr("DeleteFlag")) || flagged
+	flagged := false
+	for _, name := range []string{"VoidFlag", "CancelFlag", "DeleteFlag", "ReversalFlag"} {
+		flagged = flag(n.Attr(name)) || flagged
+	}
+	statistic := flag(n.Attr("StatisticFlag"))
+	part := 0
 	for c := range n.Children() {
 		if c.Name() == "Void" {
 			b.voidOf(c, number)
@@ -119,7 +122,12 @@ func (b *basket) item(n xmlread.Node) {
 		}
 		kind, ok := goods[c.Name()]
 		if !ok {
+			b.unknown(c)
 			continue
+		}
+		if part++; part > 1 && number != "" {
+			// An even exchange in one line item: both of them moved.
+			number = fmt.Sprintf("%s.%d", n.Child("SequenceNumber").Text(), part)
 		}
 		if kind.activity == "sale_for_pickup" && c.Child("InventoryReservationID").Text() != "" {
 			// What was reserved is paid and taken along.
@@ -127,11 +135,11 @@ func (b *basket) item(n xmlread.Node) {
 		}
 		if c.Child("Item").Exists() && !c.Child("Quantity").Exists() {
 			b.shipment(c, kind, number)
-			return
+			continue
 		}
 		l, w := b.signed(c, kind, number)
 		switch {
-		case flag(n.Attr("StatisticFlag")):
+		case statistic:
 			// Written down for the count of voids only: what it voids is not there.
 			l.Void, l.ParentLine = true, ""
 		case flagged:
@@ -143,7 +151,27 @@ func (b *basket) item(n xmlread.Node) {
 		} else {
 			b.kit(c, kind, len(b.lines)-1)
 		}
+	}
+}
+
+// lookups are line items that name goods and a quantity and move nothing.
+var lookups = map[string]bool{
+	"ItemNotFound": true, "ItemRestriction": true, "ItemInquiry": true, "PriceInquiry": true, "PriceLookup": true, "PriceCheck": true,
+	"StockInquiry": true, "ItemSuggestion": true, "Discount": true, "LoyaltyReward": true, "PriceModification": true, "Coupon": true,
+}
+
+// unknown looks after a line item of a kind that is not known: where it names goods
+// and how many, they may have moved.
+func (b *basket) unknown(n xmlread.Node) {
+	if lookups[n.Name()] || b.t.unread != "" || !n.Child("Quantity").Exists() {
 		return
+	}
+	for _, name := range []string{"ItemID", "POSIdentity", "GTIN", "EAN", "UPC", "EPC"} {
+		if n.Child(name).Exists() {
+			b.t.unread = fmt.Sprintf("The line item %q names goods and is of a kind that is not known: the rest of the receipt was read, but what this moved is not known. Send it as Sale or Return, or map it.", show(n.Name()))
+			b.t.unreadAt = n.Path()
+			return
+		}
 	}
 }
 
@@ -225,6 +253,10 @@ func (b *basket) members(void *inventory.Line) {
 }
 
 func (b *basket) add(l inventory.Line, w written) {
+	if !b.void && !l.Void && l.Activity == "sale" && l.Stock == "" && l.Quantity.Sign() > 0 {
+		// A sale of minus one is how some tills write a return.
+		l.Activity = "return"
+	}
 	if l.Line == "" {
 		l.Line = strconv.Itoa(len(b.lines) + 1)
 	}
@@ -376,7 +408,7 @@ func (b *basket) returned(l *inventory.Line, n xmlread.Node) {
 		switch {
 		case !ok:
 			b.t.note(format.NotStandard, b.t.path+c.Path(), "The link names no transaction: no original sale is given.")
-		case n.Name() == "Return" || n.Name() == "ReturnForDelivery" || n.Name() == "ReturnForPickup" || strings.Contains(link.reason, "return"):
+		case strings.HasPrefix(n.Name(), "Return") || strings.Contains(link.reason, "return") || l.Quantity.Sign() < 0:
 			b.t.refer("returns", link)
 		default:
 			b.t.refer("fulfils", link)

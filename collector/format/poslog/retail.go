@@ -85,7 +85,7 @@ func (t *transaction) explain(kind, status string) {
 // links reads the links of the transaction as a whole, and reports whether one
 // of them takes another transaction back.
 func (t *transaction) links(retail xmlread.Node, kind string) (voids bool) {
-	posted := kind == "postvoid" || kind == "postvoidtransaction" || kind == "voidtransaction" || kind == "void"
+	posted := flag(t.root.Attr("ReversalFlag")) || flag(retail.Attr("ReversalFlag")) || kind == "postvoid" || kind == "postvoidtransaction" || kind == "voidtransaction" || kind == "void"
 	for _, in := range []xmlread.Node{t.root, retail} {
 		for n := range in.Children("TransactionLink") {
 			l, ok := t.link(n)

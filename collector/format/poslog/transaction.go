@@ -124,7 +124,7 @@ func unit(n xmlread.Node) string {
 	for u := range n.Children("BusinessUnit") {
 		id := u.Child("UnitID")
 		if found == "" || strings.HasSuffix(id.Attr("TypeCode"), "RetailStore") {
-			found = id.Text()
+			found = cmp.Or(id.Text(), u.Text())
 		}
 	}
 	return found
@@ -134,7 +134,7 @@ func unit(n xmlread.Node) string {
 // roll it over after midnight.
 func (t *transaction) businessDate() {
 	n := t.root.Child("BusinessDayDate")
-	sent := n.Text()
+	sent := cmp.Or(n.Text(), n.Child("Date").Text())
 	if sent == "" {
 		return
 	}
@@ -244,7 +244,8 @@ type link struct {
 
 func (t *transaction) link(n xmlread.Node) (link, bool) {
 	l := link{
-		reason: strings.ToLower(unprefixed(n.Attr("ReasonCode"))), line: first(n, "LineItemSequenceNumber"), date: first(n, "BusinessDayDate"),
+		reason: strings.ToLower(unprefixed(n.Attr("ReasonCode"))), line: first(n, "LineItemSequenceNumber"),
+		date: cmp.Or(first(n, "BusinessDayDate"), n.At("BusinessDayDate", "Date").Text()),
 	}
 	if l.reason == "" {
 		l.reason = strings.ToLower(first(n, "ReasonCode"))
@@ -258,7 +259,7 @@ func (t *transaction) link(n xmlread.Node) (link, bool) {
 	} else if receipt != "" {
 		number = receipt
 	}
-	if number == "" {
+	if number = cmp.Or(number, first(n, "TransactionID")); number == "" {
 		return l, false
 	}
 	same := func(a, b string) bool { return a == "" || inventory.Unpad(a) == inventory.Unpad(b) }
