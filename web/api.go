@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/csv"
@@ -37,6 +38,8 @@ type endpoint struct {
 	listed  bool
 	sheet   bool             // one answer that can be had as CSV
 	raw     http.HandlerFunc // answers with bytes instead
+	// export answers with everything a request selects, as lines.
+	export func(url.Values) (exportFunc, error)
 	deed    deedFunc         // does something: POST
 	body    []string         // fields of the deed it takes besides by and id
 }
@@ -78,22 +81,24 @@ func (s *Server) endpoints() []endpoint {
 		{name: "from", kind: "date-time", doc: "From this instant on."},
 		{name: "to", kind: "date-time", doc: "Before this instant."},
 	}
+	lifecycles := slices.Concat([]parameter{
+		{name: "key", doc: "Any identifier, padded or not, a receipt with or without store and register."},
+		{name: "workflow", doc: "Workflow, such as sale."},
+		{name: "state", values: []string{"open", "closed", "any"}},
+		{name: "verdict", several: true, values: stringsOf(inventory.Verdicts)},
+		{name: "register", doc: "Till, padded or not."},
+		{name: "business_date", doc: "2026-11-23, or none for those that gave none."},
+		{name: "item", doc: "An item one of its lines names, as sent."},
+		{name: "finding", several: true, doc: "With an open finding of this kind."},
+		{name: "owner", doc: "Owner of the lifecycle."},
+		{name: "time", values: []string{"occurred", "received"}, doc: "What from and to bound: the start by its own clock (occurred, where not given), or when its newest record arrived."},
+	}, place, since)
+	groups := parameter{name: "groups", values: []string{"with", "without"}, doc: "Whether causes stand among their members; with where not given."}
 	deeds := s.deeds(findings)
 	return append([]endpoint{
 		{
 			path: "/lifecycles", name: "listLifecycles", summary: "Lifecycles, newest start first.",
-			params: with(append(append([]parameter{
-				{name: "key", doc: "Any identifier, padded or not, a receipt with or without store and register."},
-				{name: "workflow", doc: "Workflow, such as sale."},
-				{name: "state", values: []string{"open", "closed", "any"}},
-				{name: "verdict", several: true, values: stringsOf(inventory.Verdicts)},
-				{name: "register", doc: "Till, padded or not."},
-				{name: "business_date", doc: "2026-11-23, or none for those that gave none."},
-				{name: "item", doc: "An item one of its lines names, as sent."},
-				{name: "finding", several: true, doc: "With an open finding of this kind."},
-				{name: "owner", doc: "Owner of the lifecycle."},
-				{name: "time", values: []string{"occurred", "received"}, doc: "What from and to bound: the start by its own clock (occurred, where not given), or when its newest record arrived."},
-			}, place...), since...)...),
+			params: with(lifecycles...),
 			answer: s.apiLifecycles, item: lifecycleJSON{}, listed: true,
 		},
 		{
@@ -114,12 +119,22 @@ func (s *Server) endpoints() []endpoint {
 		{
 			path: "/findings", name: "listFindings",
 			summary: "Findings, last opened first. A cause with two and more members stands among them as a finding of its own, with an empty correlation_id and their count.",
-			params:  with(append(findings, parameter{name: "groups", values: []string{"with", "without"}, doc: "Whether causes stand among their members; with where not given."})...),
+			params:  with(append(findings, groups)...),
 			answer:  s.apiFindings, item: findingJSON{}, listed: true,
 		},
 		{
 			path: "/findings/groups", name: "listGroups", summary: "Findings by cause, worst first. One window; next is always empty.",
 			params: with(findings...), answer: s.apiGroups, item: groupJSON{}, listed: true,
+		},
+		{
+			path: "/export/lifecycles", name: "exportLifecycles",
+			summary: "Every lifecycle the filter selects, by id, one JSON object a line (NDJSON). An answer that breaks off is not whole.",
+			params:  lifecycles, export: s.exportLifecycles, item: lifecycleJSON{},
+		},
+		{
+			path: "/export/findings", name: "exportFindings",
+			summary: "Every finding the filter selects, last opened first, one JSON object a line (NDJSON). An answer that breaks off is not whole.",
+			params:  append(findings, groups), export: s.exportFindings, item: findingJSON{},
 		},
 		{
 			path: "/store-days", name: "listStoreDays", summary: "Sales by location and business date, newest date first.",
@@ -248,6 +263,8 @@ func (s *Server) routeAPI(mux *http.ServeMux) {
 		switch {
 		case e.deed != nil:
 			method, handler = "POST ", s.acts(e.deed)
+		case e.export != nil:
+			handler = s.exports(e.export)
 		case handler == nil:
 			handler = s.answer(e.answer)
 		}
@@ -536,6 +553,20 @@ func findingQuery(values url.Values) (q FindingQuery, err error) {
 	return q, err
 }
 
+// findingsAsked is findingQuery where groups may stand among their members.
+func findingsAsked(values url.Values) (FindingQuery, error) {
+	q, err := findingQuery(values)
+	q.Groups = q.Group == ""
+	switch values.Get("groups") {
+	case "", "with":
+	case "without":
+		q.Groups = false
+	default:
+		return q, cmp.Or(err, error(&badQuery{"groups", "with or without; without it, groups are listed among their members."}))
+	}
+	return q, err
+}
+
 // Answers.
 
 func (s *Server) apiLifecycles(r *http.Request) (any, error) {
@@ -621,17 +652,9 @@ func (s *Server) apiRaw(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) apiFindings(r *http.Request) (any, error) {
-	q, err := findingQuery(r.URL.Query())
+	q, err := findingsAsked(r.URL.Query())
 	if err != nil {
 		return nil, err
-	}
-	q.Groups = q.Group == ""
-	switch g := r.URL.Query().Get("groups"); g {
-	case "", "with":
-	case "without":
-		q.Groups = false
-	default:
-		return nil, &badQuery{"groups", "with or without; without it, groups are listed among their members."}
 	}
 	limit := q.Page.Limit
 	q.Page.Limit++

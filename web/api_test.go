@@ -172,6 +172,53 @@ func TestListsWalk(t *testing.T) {
 	}
 }
 
+func TestExports(t *testing.T) {
+	s := serve(t)
+	// More than one window of each.
+	for range 2500 {
+		s.arrive()
+	}
+	for path, id := range map[string]string{
+		"lifecycles?region=Ost": "correlation_id", "lifecycles?workflow=sale": "correlation_id",
+		"findings?state=open": "id", "findings?groups=without": "id", "lifecycles?item=nothing": "correlation_id",
+	} {
+		want := map[string]bool{}
+		for cursor := ""; ; {
+			a := s.list(t, "/api/v1/"+path+"&limit=1000&cursor="+url.QueryEscape(cursor))
+			for _, item := range a.Items {
+				want[item[id].(string)] = true
+			}
+			if cursor = *a.Next; cursor == "" {
+				break
+			}
+		}
+		res, body := s.ask(t, "/api/v1/export/"+path)
+		if res.StatusCode != http.StatusOK || res.Header.Get("Content-Type") != "application/x-ndjson" {
+			t.Fatalf("%s: %s %s", path, res.Status, body[:min(300, len(body))])
+		}
+		got := 0
+		for line := range bytes.Lines(body) {
+			var item map[string]any
+			if err := json.Unmarshal(line, &item); err != nil || !want[item[id].(string)] {
+				t.Fatalf("%s: %v or not in the list: %.200s", path, err, line)
+			}
+			got++
+		}
+		if got != len(want) || strings.Contains(path, "sale") && got < 2*1000 {
+			t.Errorf("%s: %d lines for a list of %d", path, got, len(want))
+		}
+	}
+	if res, body := s.ask(t, "/api/v1/export/findings?limit=10"); res.StatusCode != http.StatusBadRequest || !strings.Contains(string(body), "everything the filter selects") {
+		t.Errorf("%s %s", res.Status, body)
+	}
+	s.memory.Lock()
+	s.memory.Err = web.ErrUnavailable
+	s.memory.Unlock()
+	if res, _ := s.ask(t, "/api/v1/export/findings"); res.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("%s", res.Status)
+	}
+}
+
 // arrive adds a new sale, and a new finding to an old one.
 func (s *site) arrive() {
 	s.memory.Lock()

@@ -38,6 +38,10 @@ func describe(all []endpoint, version string) []byte {
 				"application/cloudevents+json": object{}, "application/x-protobuf": object{},
 			}}
 			responses["404"] = problems
+		case e.export != nil:
+			responses["200"] = object{"description": "One object a line.", "content": object{
+				"application/x-ndjson": object{"schema": schemaOf(reflect.TypeOf(e.item), schemas)},
+			}}
 		case e.listed:
 			responses["200"] = listResponse(e.item, schemas)
 		default:

@@ -40,6 +40,9 @@ type Reader interface {
 
 	// Lifecycles lists lifecycles with their findings, newest start first.
 	Lifecycles(ctx context.Context, q LifecycleQuery) ([]inventory.Lifecycle, error)
+	// LifecyclesByID lists the same ones by id, from the first id greater than
+	// after: who walks all of them reads each only once.
+	LifecyclesByID(ctx context.Context, q LifecycleQuery, after string) ([]inventory.Lifecycle, error)
 	// Findings lists findings, last opened first. Where q.Groups asks for it,
 	// groups of two and more stand among their members as rows of their own:
 	// LifecycleID empty, ID the group's, Count their number.

@@ -171,11 +171,11 @@ func (s *Server) Close() { s.stopOnce.Do(func() { close(s.stopped) }) }
 // longer has gone.
 const answerTime = 25 * time.Second
 
-// patient bounds how long answers take, apart from live connections and from what
-// reads a quarantine again.
+// patient bounds how long answers take, apart from live connections, from what
+// reads a quarantine again, and from exports, which bound each of their windows.
 func patient(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/live" && r.URL.Path != "/reingest" {
+		if r.URL.Path != "/live" && r.URL.Path != "/reingest" && !strings.HasPrefix(r.URL.Path, "/api/v1/export/") {
 			ctx, cancel := context.WithTimeout(r.Context(), answerTime)
 			defer cancel()
 			r = r.WithContext(ctx)

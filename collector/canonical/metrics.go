@@ -166,6 +166,8 @@ func (dec *otlpDecoder) point(index int, resource pmetric.ResourceMetrics, scope
 			value = strings.TrimSuffix(strings.TrimRight(value, "0"), ".")
 		}
 		said.PutStr(prefix+"value", value)
+	case pmetric.NumberDataPointValueTypeEmpty:
+		// No value is told apart below: a reading without one is refused.
 	}
 	record := dec.next(raw)
 	e := &record.Event

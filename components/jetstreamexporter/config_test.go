@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/config/configtls"
 	"go.opentelemetry.io/collector/confmap"
@@ -75,7 +74,7 @@ func TestMistakes(t *testing.T) {
 }
 
 func read(given *confmap.Conf) (*Config, error) {
-	var cfg component.Config = newConfig()
+	cfg := newConfig()
 	if err := given.Unmarshal(cfg); err != nil {
 		return nil, err
 	}

@@ -35,6 +35,7 @@ const salesHead = "no;kind;at;store;till;ean;qty\n"
 
 // writer writes files below a folder and returns where they are.
 func writer(t *testing.T, dir string) func(name, text string) string {
+	t.Helper()
 	return func(name, text string) string {
 		t.Helper()
 		file := filepath.Join(dir, name)

@@ -184,21 +184,20 @@ func TestTower(t *testing.T) {
 	var asked []string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked = append(asked, r.URL.Path+"?"+r.URL.RawQuery+" "+r.Header.Get("Authorization"))
-		page := map[string]any{"items": []any{}, "next": ""}
+		var lines []any
 		switch {
 		case r.URL.Query().Get("workflow") == workflowPostingDay:
-			page["items"] = []any{map[string]any{"correlation_id": "posting_day:1/2026-11-23", "workflow": "posting_day"}}
-		case strings.HasSuffix(r.URL.Path, "/lifecycles") && r.URL.Query().Get("cursor") == "":
-			page["items"] = []any{map[string]any{"correlation_id": "c-1", "workflow": "sale", "verdict": "complete", "new": 1}}
-			page["next"] = "more"
+			lines = append(lines, map[string]any{"correlation_id": "posting_day:1/2026-11-23", "workflow": "posting_day"})
 		case strings.HasSuffix(r.URL.Path, "/lifecycles"):
-			page["items"] = []any{map[string]any{"correlation_id": "c-2"}}
+			lines = append(lines, map[string]any{"correlation_id": "c-1", "workflow": "sale", "verdict": "complete", "new": 1}, map[string]any{"correlation_id": "c-2"})
 		case r.URL.Query().Get("state") != "any":
 			w.WriteHeader(http.StatusBadRequest)
 		default:
-			page["items"] = []any{map[string]any{"id": "f", "kind": "late_step", "system": "erp", "step": "erp posted", "opened_at": "2026-11-23T09:00:00Z", "closed_at": nil}}
+			lines = append(lines, map[string]any{"id": "f", "kind": "late_step", "system": "erp", "step": "erp posted", "opened_at": "2026-11-23T09:00:00Z", "closed_at": nil})
 		}
-		_ = json.NewEncoder(w).Encode(page)
+		for _, line := range lines {
+			_ = json.NewEncoder(w).Encode(line)
+		}
 	}))
 	defer server.Close()
 	got, err := (&Tower{Server: server.URL, Token: "secret"}).Observe(t.Context())
@@ -210,12 +209,21 @@ func TestTower(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	want := []string{
-		"/api/v1/lifecycles?limit=1000 Bearer secret", "/api/v1/lifecycles?cursor=more&limit=1000 Bearer secret",
-		"/api/v1/lifecycles?limit=1000&workflow=posting_day Bearer secret",
-		"/api/v1/findings?limit=1000&state=any Bearer secret",
+		"/api/v1/export/lifecycles? Bearer secret", "/api/v1/export/lifecycles?workflow=posting_day Bearer secret",
+		"/api/v1/export/findings?state=any Bearer secret",
 	}
 	if strings.Join(asked, "\n") != strings.Join(want, "\n") {
 		t.Errorf("asked\n%s", strings.Join(asked, "\n"))
+	}
+
+	broken := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`{"correlation_id": "c-1"}`+"\n"))
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	}))
+	defer broken.Close()
+	if got, err := (&Tower{Server: broken.URL}).Observe(t.Context()); err == nil {
+		t.Errorf("an answer that breaks off was taken for a whole one: %+v", got)
 	}
 
 	refusing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -168,7 +168,7 @@ func (s *Store) clientOptions(o Options) (*clickhouse.Options, error) {
 		if client, err = clickhouse.ParseDSN(o.DSN); err != nil {
 			if _, quoted := errors.AsType[*url.Error](err); quoted {
 				// It quotes the whole DSN, and the password with it.
-				err = errors.New("it is no URL: a password's special characters are written as %40 for @, %2F for /, %3A for :")
+				err = errors.New("it is no URL: a password's special characters are written as %40 for @, %2F for /, %3A for a colon")
 			}
 			return nil, fmt.Errorf("read the ClickHouse DSN: %w", err)
 		}

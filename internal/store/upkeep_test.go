@@ -128,7 +128,7 @@ func TestOptions(t *testing.T) {
 	}{
 		{store.Options{}, "open store: give either a data directory or the DSN of a ClickHouse server"},
 		{store.Options{Dir: "x", DSN: "http://localhost:8123"}, "open store: give either a data directory or the DSN of a ClickHouse server"},
-		{store.Options{DSN: "http://u:pass/word@localhost:8123/x"}, "read the ClickHouse DSN: it is no URL: a password's special characters are written as %40 for @, %2F for /, %3A for :"},
+		{store.Options{DSN: "http://u:pass/word@localhost:8123/x"}, "read the ClickHouse DSN: it is no URL: a password's special characters are written as %40 for @, %2F for /, %3A for a colon"},
 		{store.Options{DSN: "clickhouse://localhost:9000/x"}, "the ClickHouse DSN must name the server's HTTP interface, such as http://user:password@host:8123"},
 		{store.Options{Dir: "x", Retention: -time.Hour}, "open store: a retention of -1h0m0s means nothing: give a positive one, or 0 to keep everything"},
 	} {

@@ -21,6 +21,7 @@ var (
 	webSearchQuery            = queries.Get("web_search")
 	webLifecyclesByIDQuery    = queries.Get("web_lifecycles_by_id")
 	webLifecyclesQuery        = queries.Get("web_lifecycles")
+	webExportLifecyclesQuery  = queries.Get("web_export_lifecycles")
 	webLifecycleFindingsQuery = queries.Get("web_lifecycle_findings")
 	webFindingsQuery          = queries.Get("web_findings")
 	webGroupsQuery            = queries.Get("web_groups")
@@ -238,38 +239,74 @@ func (p Pages) Raw(ctx context.Context, recordID string) ([]inventory.Record, er
 
 // Lifecycles implements web.Reader.
 func (p Pages) Lifecycles(ctx context.Context, q web.LifecycleQuery) ([]inventory.Lifecycle, error) {
-	var among []string
-	if q.Key != "" {
-		found, err := p.candidates(ctx, q.Key)
-		if err != nil {
-			return nil, asked(err)
-		}
-		among = ids(found)
-	}
-	list, err := p.window(ctx, &q, among)
+	among, err := p.among(ctx, &q)
 	if err != nil {
 		return nil, asked(err)
 	}
-	if err := p.addFindings(ctx, list); err != nil {
+	list, err := p.window(ctx, &q, among)
+	if err == nil {
+		err = p.addFindings(ctx, list)
+	}
+	if err != nil {
 		return nil, asked(err)
 	}
 	return list, nil
 }
 
+// LifecyclesByID implements web.Reader.
+func (p Pages) LifecyclesByID(ctx context.Context, q web.LifecycleQuery, after string) ([]inventory.Lifecycle, error) {
+	among, err := p.among(ctx, &q)
+	if err != nil {
+		return nil, asked(err)
+	}
+	params := selection(&q, among)
+	params["after_id"] = after
+	var list []inventory.Lifecycle
+	err = p.store.Each(ctx, webExportLifecyclesQuery, params, func(scan func(...any) error) error {
+		row, err := scanLifecycle(scan)
+		list = append(list, row.Lifecycle)
+		return err
+	})
+	if err == nil {
+		err = p.addFindings(ctx, list)
+	}
+	if err != nil {
+		return nil, asked(err)
+	}
+	return list, nil
+}
+
+// among returns the ids a query's key may mean, nil where it names none.
+func (p Pages) among(ctx context.Context, q *web.LifecycleQuery) ([]string, error) {
+	if q.Key == "" {
+		return nil, nil
+	}
+	found, err := p.candidates(ctx, q.Key)
+	return ids(found), err
+}
+
+// selection is what a query filters by, and how many it asks for: of those ids,
+// or of all where among is nil.
+func selection(q *web.LifecycleQuery, among []string) Params {
+	date := q.BusinessDate
+	if date == web.NoDate {
+		date = ""
+	}
+	return Params{
+		"any_id": flag(among == nil), "ids": append([]string{}, among...),
+		"workflow": q.Workflow, "state": string(q.State), "verdicts": names(q.Verdicts), "location": q.Location,
+		"register": q.Register, "region": q.Region, "any_date": flag(q.BusinessDate == ""), "business_date": date,
+		"item": q.Item, "findings": names(q.Findings), "owner": q.Owner,
+		"by_received": flag(q.ByReceived), "from": q.From, "no_end": flag(q.To.IsZero()), "to": q.To,
+		"limit": q.Page.Limit,
+	}
+}
+
 // window returns the lifecycles a query selects, without findings, newest start
 // first: of those ids, or of all where among is nil.
 func (p Pages) window(ctx context.Context, q *web.LifecycleQuery, among []string) ([]inventory.Lifecycle, error) {
-	params := Params{
-		"any_id": flag(among == nil), "ids": append([]string{}, among...),
-		"workflow": q.Workflow, "state": string(q.State), "verdicts": names(q.Verdicts), "location": q.Location,
-		"register": q.Register, "region": q.Region, "any_date": flag(q.BusinessDate == ""), "business_date": q.BusinessDate,
-		"item": q.Item, "findings": names(q.Findings), "owner": q.Owner,
-		"by_received": flag(q.ByReceived), "from": q.From, "no_end": flag(q.To.IsZero()), "to": q.To,
-		"top": flag(q.Page.After.IsZero()), "after_at": q.Page.After.At, "after_id": q.Page.After.ID, "limit": q.Page.Limit,
-	}
-	if q.BusinessDate == web.NoDate {
-		params["business_date"] = ""
-	}
+	params := selection(q, among)
+	params["top"], params["after_at"], params["after_id"] = flag(q.Page.After.IsZero()), q.Page.After.At, q.Page.After.ID
 	var order []string
 	err := p.store.Each(ctx, webLifecyclesQuery, params, func(scan func(...any) error) error {
 		var id string

@@ -149,6 +149,7 @@ func TestPagesAgreeWithMemory(t *testing.T) {
 				q.Findings = []inventory.Kind{inventory.Kind(k)}
 			}
 			agree(rt, fmt.Sprintf("%+v", q), func(r web.Reader) (any, error) { return r.Lifecycles(ctx, q) })
+			agree(rt, fmt.Sprintf("by id %+v", q), func(r web.Reader) (any, error) { return r.LifecyclesByID(ctx, q, q.Page.After.ID) })
 		case 1:
 			q := web.FindingQuery{
 				Cause: maybe(rt, "cause", "mapping_defect", "unknown"), Severity: maybe(rt, "severity", "critical", "warning"),

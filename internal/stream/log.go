@@ -201,7 +201,7 @@ func withoutSecrets(urls string) string {
 // URL is quoted whole, its password with it.
 func plain(err error) error {
 	if _, quoted := errors.AsType[*url.Error](err); quoted {
-		return errors.New("the address is no URL: a password's special characters are written as %40 for @, %2F for /, %3A for :")
+		return errors.New("the address is no URL: a password's special characters are written as %40 for @, %2F for /, %3A for a colon")
 	}
 	return err
 }

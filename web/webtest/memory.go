@@ -178,6 +178,23 @@ func (m *Memory) Lifecycles(_ context.Context, q web.LifecycleQuery) ([]inventor
 	return list[:min(q.Page.Limit, len(list))], nil
 }
 
+// LifecyclesByID implements [web.Reader].
+func (m *Memory) LifecyclesByID(_ context.Context, q web.LifecycleQuery, after string) ([]inventory.Lifecycle, error) {
+	done, err := m.open()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	var list []inventory.Lifecycle
+	for i := range m.LifecycleList {
+		if l := &m.LifecycleList[i]; selects(q, l) && l.ID > after {
+			list = append(list, *l)
+		}
+	}
+	slices.SortFunc(list, func(a, b inventory.Lifecycle) int { return strings.Compare(a.ID, b.ID) })
+	return list[:min(q.Page.Limit, len(list))], nil
+}
+
 // after reports whether a row comes after the cursor, newest first.
 func after(c web.Cursor, at time.Time, id string) bool {
 	if c.IsZero() {
