@@ -73,6 +73,9 @@ type Step struct {
 	After []StepRef
 	// Required steps owe; others are shown when they come.
 	Required bool
+	// ToldBy is the step by which this one is known where nobody tells of it
+	// himself: goods that the ledger alone books in were received. Zero means none.
+	ToldBy StepRef
 	// When says of which transactions a required step is owed; nil means of all.
 	When *Expression
 	// Deadline counts from the occurred time of the step Since (the anchor where

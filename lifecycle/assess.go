@@ -26,6 +26,7 @@ type condition struct {
 	key     inventory.ScopedKey
 	say     string // an invariant's sentence
 	tries   int
+	did     string // what the owing side of a balance is called: sold, shipped
 	at      *entry // whose times it is about
 	run     *inventory.Run
 }
@@ -328,20 +329,41 @@ func (a *assessment) countsFrom(step *inventory.Step) (time.Time, bool) {
 // since is the event a step's deadline counts from, nil while it is not heard. For
 // the anchor itself that is the first that was heard of it: a posting that failed,
 // and has nothing before it, has to come right in time too. So it is for every step
-// of a workflow whose anchor is not owed, while that was not heard.
+// that counts from one which need not be told, or which it would tell itself, while
+// that was not heard.
 func (a *assessment) since(step *inventory.Step) *entry {
-	if step.StepRef == a.workflow.Anchor || a.anchor == nil && !a.workflow.StepOf(a.workflow.Anchor).Required {
-		for _, e := range a.steps[a.workflow.IndexOf(step.StepRef)].heard {
-			if !e.isEcho() {
-				return e
-			}
+	from := a.workflow.Anchor
+	if !step.Since.IsZero() {
+		from = step.Since
+	}
+	i := a.workflow.IndexOf(from)
+	if step.StepRef != a.workflow.Anchor {
+		lead := a.told(i)
+		if from == a.workflow.Anchor && a.anchor != nil {
+			lead = a.anchor
 		}
-		return nil
+		if lead != nil || a.workflow.Steps[i].Required && a.workflow.Steps[i].ToldBy != step.StepRef {
+			return lead
+		}
 	}
-	if step.Since.IsZero() || step.Since == a.workflow.Anchor {
-		return a.anchor
+	for _, e := range a.steps[a.workflow.IndexOf(step.StepRef)].heard {
+		if !e.isEcho() {
+			return e
+		}
 	}
-	return a.steps[a.workflow.IndexOf(step.Since)].ok
+	return nil
+}
+
+// told is the success by which step i is known: its own, else that of the step
+// which tells of it where nobody else does.
+func (a *assessment) told(i int) *entry {
+	if ok := a.steps[i].ok; ok != nil {
+		return ok
+	}
+	if by := a.workflow.IndexOf(a.workflow.Steps[i].ToldBy); by >= 0 {
+		return a.steps[by].ok
+	}
+	return nil
 }
 
 // prove marks steps nobody reported whose successors succeeded: the goods went
@@ -581,10 +603,14 @@ func (s *standing) unmappedBy() (first, last *entry) {
 }
 
 // explained reports whether any expected step before i is in a state that
-// accounts for i's.
+// accounts for i's. One of which nothing was heard, and which i itself would tell,
+// accounts for nothing.
 func (a *assessment) explained(i int, accounts func(*standing) bool) bool {
 	found := false
 	a.eachBefore(i, func(j int) {
+		if len(a.steps[j].heard) == 0 && len(a.steps[i].heard) > 0 && a.workflow.Steps[j].ToldBy == a.workflow.Steps[i].StepRef {
+			return
+		}
 		if u := &a.steps[j]; u.expected && accounts(u) {
 			found = true
 		}
@@ -617,6 +643,9 @@ func (a *assessment) from(step int, due, newest time.Time, evidence *Evidence) (
 // sight, not the sale. A feed that is merely behind may still tell.
 func (a *assessment) judgeGap(i int, newest time.Time, evidence *Evidence) {
 	s, step := &a.steps[i], &a.workflow.Steps[i]
+	if a.told(i) != nil {
+		return // nobody need tell of it twice
+	}
 	for _, b := range a.workflow.Balances {
 		if b.Unexpected != "" && slices.Contains(b.Owed, step.StepRef) {
 			return // what nobody said was sent is a finding of its own

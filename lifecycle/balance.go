@@ -146,8 +146,8 @@ func (a *assessment) judgeBalances(entries []entry, newest time.Time, evidence *
 }
 
 func (a *assessment) judgeBalance(b *inventory.Balance, names *itemNames, newest time.Time, evidence *Evidence) {
-	owed, _ := a.movements(b.Owed)
-	booked, step := a.movements(b.By)
+	owed, _ := a.movements(b.Owed, b.By)
+	booked, step := a.movements(b.By, b.Owed)
 	closed := !b.Closed.IsZero() && a.steps[a.workflow.IndexOf(b.Closed)].ok != nil
 	if len(booked) == 0 && !closed {
 		return
@@ -160,7 +160,7 @@ func (a *assessment) judgeBalance(b *inventory.Balance, names *itemNames, newest
 		if b.Unexpected == "" || len(booked) == 0 {
 			return
 		}
-	} else if a.anchor == nil {
+	} else if a.anchor == nil && a.told(a.workflow.IndexOf(a.workflow.Anchor)) == nil {
 		return
 	}
 	lines, ok := a.compare(b, owed, booked, names)
@@ -192,7 +192,7 @@ func (a *assessment) judgeBalance(b *inventory.Balance, names *itemNames, newest
 	for _, d := range found {
 		c := condition{
 			id: findingID(d.kind, name, a.subject(lead[0].entry)), kind: d.kind, step: step, since: since, cause: d.cause,
-			about: about, lines: d.lines,
+			about: about, lines: d.lines, did: lowerFirst(a.workflow.StepOf(b.Owed[0]).Title),
 		}
 		// The rest, or a correction, may come in a document of its own until the
 		// step is due; what was booked twice is wrong at once.
@@ -217,8 +217,9 @@ func (a *assessment) judgeBalance(b *inventory.Balance, names *itemNames, newest
 
 // movements are the postings of several steps, and the last of the steps that
 // has any. The anchor counts once, however often it was said; what is no till's may
-// be said in parts, each of which counts once.
-func (a *assessment) movements(steps []inventory.StepRef) (all []posting, last int) {
+// be said in parts, each of which counts once. What nobody tells of himself is what
+// the step says by which it is known, unless that is on the other side.
+func (a *assessment) movements(steps, other []inventory.StepRef) (all []posting, last int) {
 	last = a.workflow.IndexOf(steps[len(steps)-1])
 	for _, ref := range steps {
 		i := a.workflow.IndexOf(ref)
@@ -236,6 +237,9 @@ func (a *assessment) movements(steps []inventory.StepRef) (all []posting, last i
 			}
 		default:
 			said = postings(s)
+		}
+		if by := a.workflow.Steps[i].ToldBy; len(s.heard) == 0 && !by.IsZero() && !slices.Contains(other, by) {
+			said = postings(&a.steps[a.workflow.IndexOf(by)])
 		}
 		if len(said) > 0 {
 			last = i

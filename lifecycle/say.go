@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -166,12 +167,12 @@ func (f *life) sentence(a *assessment, l *inventory.Lifecycle, out *inventory.Fi
 		}
 		return fmt.Sprintf("Posted twice: ERP is %s.%s", differences(f.lines), f.ending(clock))
 	case inventory.QuantityMismatch:
-		did, booked := a.words(f.step)
+		did, booked := a.words(&f.condition)
 		return fmt.Sprintf("%s and %s differ: %s.%s", upperFirst(did), booked, f.sides(did, booked), f.ending(clock))
 	case inventory.WrongSign, inventory.UOMMismatch, inventory.PartialPost, inventory.StatusMismatch, inventory.LocationMismatch,
 		inventory.TransitNotCleared, inventory.ShortReceipt, inventory.OverReceipt, inventory.UnexpectedReceipt,
 		inventory.OverRelease, inventory.ReservationUnbalanced:
-		did, booked := a.words(f.step)
+		did, booked := a.words(&f.condition)
 		return fmt.Sprintf("%s: %s.%s", out.Title, f.sides(did, booked), f.ending(clock))
 	case inventory.KeyCollision:
 		if f.key.Name == inventory.KeyRecord {
@@ -234,14 +235,11 @@ func (f *life) sentence(a *assessment, l *inventory.Lifecycle, out *inventory.Fi
 
 // words are what the two sides of a balance booked by a step are called: sold and
 // posted.
-func (a *assessment) words(step int) (did, booked string) {
-	did, booked = "said", "booked"
-	if s := a.workflow.StepOf(a.workflow.Anchor); s != nil {
-		did = lowerFirst(s.Title)
-	}
-	if step >= 0 {
+func (a *assessment) words(c *condition) (did, booked string) {
+	did, booked = cmp.Or(c.did, "said"), "booked"
+	if c.step >= 0 {
 		// “Posted in ERP” is posted; the rest says where.
-		booked, _, _ = strings.Cut(lowerFirst(a.workflow.Steps[step].Title), " ")
+		booked, _, _ = strings.Cut(lowerFirst(a.workflow.Steps[c.step].Title), " ")
 	}
 	return did, booked
 }
@@ -314,6 +312,8 @@ func sentence(l *inventory.Lifecycle, a *assessment, by byHand) string {
 	begin := anchor.Missing
 	if a.anchor != nil {
 		begin = anchor.Title + " " + clock(a.anchor.Event.Time)
+	} else if by := a.told(a.workflow.IndexOf(a.workflow.Anchor)); by != nil {
+		begin = a.workflow.StepOf(anchor.ToldBy).Title + " " + clock(by.Event.Time)
 	}
 	says := func(f *inventory.Finding) string {
 		if strings.HasPrefix(f.Sentence, begin) {

@@ -333,8 +333,13 @@ func describe(l *inventory.Lifecycle, rules *Rules, a *assessment, entries []ent
 	l.Register, l.BusinessDate, l.StartedAt = e.Register, e.BusinessDate, e.Time
 	l.Lines = a.ledger.lines
 	if len(l.Lines) == 0 {
-		l.Lines = soldLines(rules, lead)
-		if lead.step >= 0 && a.workflow.Steps[lead.step].Posts && succeeded(lead.outcome) {
+		said := []posting{{1, lead}}
+		posts := lead.step >= 0 && a.workflow.Steps[lead.step].Posts && succeeded(lead.outcome)
+		if posts && e.Covers == nil {
+			said = postings(&a.steps[lead.step])
+		}
+		l.Lines = soldLines(rules, said)
+		if posts {
 			for i := range l.Lines {
 				l.Lines[i].Posted = l.Lines[i].Owed // it is the posting
 			}
@@ -369,6 +374,8 @@ func describe(l *inventory.Lifecycle, rules *Rules, a *assessment, entries []ent
 			state.Note = "in store-day posting " + cmp.Or(documentOf(&s.ok.Event), s.ok.ID)
 		case s.late:
 			state.Note = "late by " + span(s.ok.Event.Time.Sub(s.due))
+		case s.ok == nil && s.proven && a.told(i) != nil:
+			state.Note = "told by " + step.ToldBy.String() + " alone"
 		case s.ok == nil && s.proven:
 			state.Note = "not seen, but a later step proves it"
 		case !s.expected && !step.OnlyStock && a.control:
@@ -426,9 +433,9 @@ func collect(l *inventory.Lifecycle, entries []entry) {
 }
 
 // soldLines is what the register said, before anything was posted.
-func soldLines(rules *Rules, e *entry) []inventory.LineState {
+func soldLines(rules *Rules, said []posting) []inventory.LineState {
 	a := &assessment{rules: rules}
-	lines, ok := a.compare(&inventory.Balance{}, []posting{{1, e}}, nil, &itemNames{})
+	lines, ok := a.compare(&inventory.Balance{}, said, nil, &itemNames{})
 	if !ok {
 		return nil
 	}
@@ -490,7 +497,7 @@ func unclassified(rules *Rules, l inventory.Lifecycle, entries []entry) inventor
 	l.Workflow, l.Verdict, l.State = workflowOf(entries), inventory.Unclassified, inventory.StateClosed
 	l.Location, l.Region, l.Posting = e.Location, location.Region, location.Posting
 	l.Register, l.BusinessDate, l.StartedAt = e.Register, e.BusinessDate, e.Time
-	l.Lines = soldLines(rules, lead)
+	l.Lines = soldLines(rules, []posting{{1, lead}})
 	for i := range entries {
 		r := &entries[i]
 		l.Steps = append(l.Steps, inventory.StepState{

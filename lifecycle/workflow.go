@@ -110,6 +110,7 @@ type stepFile struct {
 	Title          string      `yaml:"title"`
 	Missing        string      `yaml:"missing"`
 	After          []yaml.Node `yaml:"after"`
+	ToldBy         yaml.Node   `yaml:"told_by"`
 	Required       bool        `yaml:"required"`
 	Raises         yaml.Node   `yaml:"raises"`
 	Early          yaml.Node   `yaml:"early"`
@@ -246,6 +247,9 @@ func (p *workflowParser) step(w *inventory.Workflow, f *stepFile) {
 	}
 	if !f.Since.IsZero() {
 		s.Since = p.ref(&f.Since)
+	}
+	if !f.ToldBy.IsZero() {
+		s.ToldBy = p.ref(&f.ToldBy)
 	}
 	if e := f.Effect; e != nil {
 		s.Effect = inventory.Effect{Bucket: cmp.Or(e.Bucket, "on_hand"), From: e.From, To: e.To}
@@ -449,6 +453,9 @@ func (p *workflowParser) check(w *inventory.Workflow, nodes []*stepFile) {
 		}
 		if since := w.Steps[i].Since; !since.IsZero() && w.StepOf(since) == nil {
 			p.fail(&nodes[i].Since, "the deadline of %q counts from %q, which is none of the workflow's steps", w.Steps[i].StepRef, since)
+		}
+		if by := w.Steps[i].ToldBy; !by.IsZero() && w.StepOf(by) == nil {
+			p.fail(&nodes[i].ToldBy, "step %q is told by %q, which is none of the workflow's steps", w.Steps[i].StepRef, by)
 		}
 		if run := w.Steps[i].Run; run != "" && w.RunOf(run) == nil {
 			p.fail(&nodes[i].Run, "step %q waits for the run %q, which is not declared under `runs`", w.Steps[i].StepRef, run)
