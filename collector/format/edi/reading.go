@@ -22,8 +22,9 @@ type Reading struct {
 	Loops  map[string]int
 	Drafts []*Draft
 
-	failure string
-	used    []bool
+	failure  string
+	used     []bool
+	unmapped map[string]bool
 }
 
 // Draft is an event being made.
@@ -53,6 +54,17 @@ func (r *Reading) Each(do func(i int, s *Segment)) {
 
 // Use marks a segment as carried by an event.
 func (r *Reading) Use(i int) { r.used[i] = true }
+
+// Unmapped notes once that a code of a list is not known, and how it was read.
+func (r *Reading) Unmapped(place, list, code, read string) {
+	if key := list + ":" + code; !r.unmapped[key] {
+		if r.unmapped == nil {
+			r.unmapped = map[string]bool{}
+		}
+		r.unmapped[key] = true
+		r.Note(format.Unmapped, place, fmt.Sprintf("The quantity qualifier %q (element %s) is not known here: %s.", code, list, read))
+	}
+}
 
 // Loop numbers the occurrences of a loop: LIN[3].
 func (r *Reading) Loop(tag string) string {

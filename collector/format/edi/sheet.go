@@ -38,6 +38,7 @@ func (s *Sheet) Stock(p Place, i int, l inventory.Line, kind [2]string, known bo
 	l.Measure = "absolute"
 	if l.Bucket, l.Status = kind[0], kind[1]; !known {
 		l.Bucket = list + ":" + code
+		s.r.Unmapped("", list, code, "kept in a bucket of its own")
 	}
 	Attribute(&l, "quantity_qualifier", code)
 	d := s.draft(s.at, p, i, "snapshot", "erp")

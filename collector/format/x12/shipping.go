@@ -345,7 +345,10 @@ func (r *reading) split(l *receivedLine) []inventory.Line {
 	var rest []inventory.Line
 	for _, q := range l.question {
 		what, ok := conditions[q.condition]
-		if !ok {
+		switch {
+		case q.condition == "":
+			what = "in_question"
+		case !ok:
 			what = "condition_" + q.condition
 		}
 		edi.Attribute(&good, what, q.quantity.String())

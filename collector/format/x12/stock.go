@@ -51,38 +51,98 @@ func (r *reading) destinations(place string, s *edi.Segment, do func(p edi.Place
 	return sum
 }
 
+// advice is an 846 being read: quantities wait for the unit, the day and the
+// place that may stand behind them.
+type advice struct {
+	r      *reading
+	sheet  *edi.Sheet
+	header []edi.Place
+	// local are the places of this item before its quantities, behind those that
+	// came after some.
+	local, behind []edi.Place
+	asOf          string
+	waiting       []counted
+	// whole is what the item says before its first place, sums what its places have.
+	whole []counted
+	sums  map[string]inventory.Decimal
+}
+
+type counted struct {
+	i    int
+	line inventory.Line
+	code string
+}
+
+// places are the roles of an item's own parties that say where it is; a
+// manufacturer or supplier does not.
+var places = []string{"WH", "ST", "RL", "SF", "LW", "SN", "BT", "Z7"}
+
+func (a *advice) party(p edi.Place) {
+	if _, ok := edi.Find([]edi.Place{p}, places...); !ok {
+		return
+	}
+	if len(a.waiting) > 0 {
+		a.behind = append(a.behind, p)
+	} else {
+		a.local = append(a.local, p)
+	}
+}
+
+// quantity begins a quantity. Places between two of them are the second one's.
+func (a *advice) quantity(q counted) {
+	if len(a.behind) > 0 {
+		if len(a.local) == 0 {
+			a.whole, a.waiting = append(a.whole, a.waiting...), nil
+		}
+		a.put(edi.Find(a.local, places...))
+		a.local, a.behind = a.behind, nil
+	}
+	a.waiting = append(a.waiting, q)
+}
+
+// item ends an item. What it said before its first place is the sum of its places
+// where it is that, else it is said of the place of the whole set.
+func (a *advice) item() {
+	at, ok := edi.Find(a.local, places...)
+	if !ok {
+		at, ok = edi.Find(a.behind, places...)
+	}
+	a.put(at, ok)
+	for _, q := range a.whole {
+		if sum, placed := a.sums[q.code]; placed && sum == q.line.Quantity {
+			a.r.Note(format.NotStandard, a.r.In("LIN"), fmt.Sprintf("Its quantity %s (%s) is what its places have together: it is not counted beside them.", sum, q.code))
+			continue
+		}
+		a.waiting = append(a.waiting, q)
+	}
+	a.put(edi.Place{}, false)
+	a.asOf, a.local, a.behind, a.whole, a.sums = "", nil, nil, nil, map[string]inventory.Decimal{}
+}
+
+// put files the quantities that wait, at the place or at that of the whole set.
+func (a *advice) put(at edi.Place, said bool) {
+	if !said {
+		at, _ = edi.Find(a.header, "WH", "ST", "RL", "SF", "SE", "SU", "VN")
+	}
+	for _, q := range a.waiting {
+		if said {
+			a.sums[q.code] = a.sums[q.code].Add(q.line.Quantity)
+		}
+		kind, known := stocks[q.code]
+		q.line.AsOf = a.asOf
+		a.sheet.Stock(at, q.i, q.line, kind, known, "673", q.code)
+	}
+	a.waiting = nil
+}
+
 // inventoryAdvice reads an 846: how much there is, by place. Its numbers are
 // absolute.
 func (r *reading) inventoryAdvice() {
-	sheet := edi.NewSheet(r.Reading)
-	var header []edi.Place
+	a := &advice{r: r, sheet: edi.NewSheet(r.Reading), sums: map[string]inventory.Decimal{}}
 	var dates [2]edi.Said
 	number := ""
 	var item inventory.Line
-	var asOf string
 	inLine, ctt := false, -1
-	var local edi.Place
-	// pending is the quantity whose unit, and places, may follow it.
-	var pending struct {
-		has  bool
-		i    int
-		line inventory.Line
-		code string
-	}
-	flush := func() {
-		if !pending.has {
-			return
-		}
-		pending.has = false
-		kind, known := stocks[pending.code]
-		l := pending.line
-		l.AsOf = asOf
-		at := local
-		if at.ID == "" {
-			at, _ = edi.Find(header, "WH", "ST", "RL", "SF", "SE", "SU", "VN")
-		}
-		sheet.Stock(at, pending.i, l, kind, known, "673", pending.code)
-	}
 	r.Each(func(i int, s *edi.Segment) {
 		switch s.Tag {
 		case "BIA":
@@ -91,17 +151,16 @@ func (r *reading) inventoryAdvice() {
 			dates[1], _ = r.when("BIA", s.Text(4), s.Text(5), "")
 		case "N1":
 			if inLine {
-				flush()
-				local = r.party(i, s)
+				a.party(r.party(i, s))
 			} else {
-				header = append(header, r.party(i, s))
+				a.header = append(a.header, r.party(i, s))
 			}
 		case "DTM":
 			if t, ok := r.when("DTM", s.Text(2), s.Text(3), s.Text(4)); ok {
 				switch {
 				case inLine && (s.Text(1) == "007" || s.Text(1) == "405" || s.Text(1) == "514"):
 					r.Use(i)
-					asOf = t.Day
+					a.asOf = t.Day
 				case !inLine && dates[0].IsZero():
 					r.Use(i)
 					dates[0] = t
@@ -109,43 +168,42 @@ func (r *reading) inventoryAdvice() {
 			}
 		case "LIN":
 			r.Use(i)
-			flush()
-			inLine, asOf, local = true, "", edi.Place{}
+			a.item()
+			inLine = true
 			item = inventory.Line{}
 			r.item(&item, r.Loop("LIN"), s, 2)
 			edi.Attribute(&item, "line", s.Text(1))
 		case "QTY":
 			r.Use(i)
-			flush()
 			if !inLine {
 				r.Fail("QTY", "a quantity stands before any item (LIN)")
 			}
-			pending.has, pending.i, pending.code = true, i, s.Text(1)
-			pending.line = edi.Clone(item)
-			r.measure(&pending.line, r.In("LIN"), s.Text(2), s.Part(3, 1))
+			q := counted{i, edi.Clone(item), s.Text(1)}
+			r.measure(&q.line, r.In("LIN"), s.Text(2), s.Part(3, 1))
+			a.quantity(q)
 		case "UIT":
 			r.Use(i)
-			if pending.has && pending.line.UOM == "" {
-				r.unit(&pending.line, r.In("LIN"), s.Part(1, 1))
+			if n := len(a.waiting); n > 0 && a.waiting[n-1].line.UOM == "" {
+				r.unit(&a.waiting[n-1].line, r.In("LIN"), s.Part(1, 1))
 			}
 		case "SDQ":
 			r.Use(i)
-			if pending.has {
-				whole := pending
-				pending.has = false
+			if n := len(a.waiting); n > 0 {
+				whole := a.waiting[n-1]
+				a.waiting = a.waiting[:n-1]
 				kind, known := stocks[whole.code]
 				r.destinations(r.In("LIN"), s, func(p edi.Place, q inventory.Decimal) {
 					l := edi.Clone(whole.line)
-					l.Quantity, l.AsOf = q, asOf
-					sheet.Stock(p, i, l, kind, known, "673", whole.code)
+					l.Quantity, l.AsOf = q, a.asOf
+					a.sheet.Stock(p, i, l, kind, known, "673", whole.code)
 				})
 			}
 		case "CTT":
-			flush()
+			a.item()
 			ctt = i
 		}
 	})
-	flush()
+	a.item()
 	if ctt >= 0 {
 		r.Use(ctt)
 		r.Count("CTT01", r.Body[ctt].Text(1), r.Loops["LIN"], "lines (LIN)")
@@ -154,7 +212,7 @@ func (r *reading) inventoryAdvice() {
 	if end.IsZero() {
 		end = dates[1]
 	}
-	sheet.Close(number, end, "", end.Day)
+	a.sheet.Close(number, end, "", end.Day)
 }
 
 // productActivity reads an 852: by item, what there is and what moved in a
@@ -282,182 +340,4 @@ func (r *reading) productActivity() {
 		end = written
 	}
 	sheet.Close("", end, day, period)
-}
-
-// sales are the transfer types (element 521) whose shipped quantity is what was
-// sold: from stock, and by ship and debit.
-var sales = map[string]bool{"SS": true, "SD": true}
-
-// resale is an 867 being read: quantities wait for the item and the place that
-// may stand behind them.
-type resale struct {
-	r             *reading
-	header, local []edi.Place
-	sheets        []*edi.Sheet // by the day of the transfer
-	days          []edi.Said
-	day           edi.Said // of this transfer
-	kind          string   // PTD01
-	waiting       []resold
-}
-
-type resold struct {
-	i    int
-	line inventory.Line
-	code string
-}
-
-func (p *resale) place() edi.Place {
-	if at, ok := edi.Find(p.local, "ST", "BY", "EN", "MA", "SF"); ok {
-		return at
-	}
-	at, _ := edi.Find(p.header, "ST", "RL", "BY", "DB", "DS", "SU", "SE")
-	return at
-}
-
-func (p *resale) sheet() *edi.Sheet {
-	for n, s := range p.sheets {
-		if p.days[n].Day == p.day.Day {
-			return s
-		}
-	}
-	s := edi.NewSheet(p.r.Reading)
-	p.sheets, p.days = append(p.sheets, s), append(p.days, p.day)
-	return s
-}
-
-func (p *resale) flush() {
-	for _, w := range p.waiting {
-		if w.line.Item == "" && len(w.line.Attributes) == 0 {
-			p.r.Note(format.NotStandard, "QTY", fmt.Sprintf("The quantity %s (%s) names no item (LIN): it is left out.", w.line.Quantity, w.code))
-			continue
-		}
-		switch w.code {
-		case "32":
-			p.sheet().Flow(p.place(), w.i, w.line, "sale", w.code)
-		case "39":
-			activity := "shipped"
-			if sales[p.kind] {
-				activity = "sale"
-			}
-			p.sheet().Flow(p.place(), w.i, w.line, activity, w.code)
-		case "87":
-			p.sheet().Flow(p.place(), w.i, w.line, "received", w.code)
-		case "76":
-			p.sheet().Flow(p.place(), w.i, w.line, "returned", w.code)
-		default:
-			kind, known := stocks[w.code]
-			p.sheet().Stock(p.place(), w.i, w.line, kind, known, "673", w.code)
-		}
-	}
-	p.waiting = nil
-}
-
-// party takes an N1 within a transfer. One behind quantities is theirs, unless
-// one stood before them: then it begins the next place.
-func (p *resale) party(at edi.Place) {
-	if len(p.waiting) > 0 {
-		for _, before := range p.local {
-			if before.Role == at.Role {
-				p.flush()
-				p.local = nil
-				break
-			}
-		}
-	}
-	p.local = append(p.local, at)
-}
-
-// transferAndResale reads an 867: what a distributor or a store sold, by place
-// (PTD and its N1), day and item.
-func (r *reading) transferAndResale() {
-	p := &resale{r: r}
-	var from, to, written, day edi.Said
-	number := ""
-	var item inventory.Line
-	inTransfer, haveItem, quantityFirst, ctt := false, false, false, -1
-	r.Each(func(i int, s *edi.Segment) {
-		switch s.Tag {
-		case "BPT":
-			r.Use(i)
-			number = s.Text(2)
-			written, _ = r.when("BPT", s.Text(3), "", "")
-		case "DTM":
-			t, ok := r.when("DTM", s.Text(2), s.Text(3), s.Text(4))
-			if !ok {
-				return
-			}
-			r.Use(i)
-			switch {
-			case inTransfer:
-				p.day = t
-			case s.Text(1) == "090" || s.Text(1) == "007" || s.Text(1) == "150" || s.Text(1) == "193":
-				from = t
-			case s.Text(1) == "091" || s.Text(1) == "151" || s.Text(1) == "194":
-				to = t
-			default:
-				day = t
-			}
-		case "PTD":
-			r.Use(i)
-			p.flush()
-			r.Loop("PTD")
-			p.kind, p.day, p.local = s.Text(1), edi.Said{}, nil
-			inTransfer, haveItem, quantityFirst = true, false, false
-		case "N1":
-			if inTransfer {
-				p.party(r.party(i, s))
-			} else {
-				p.header = append(p.header, r.party(i, s))
-			}
-		case "LIN":
-			r.Use(i)
-			item = inventory.Line{}
-			r.item(&item, r.Loop("LIN"), s, 2)
-			edi.Attribute(&item, "line", s.Text(1))
-			haveItem = true
-			for n := range p.waiting {
-				if w := &p.waiting[n].line; w.Item == "" {
-					l := edi.Clone(item)
-					l.Quantity, l.UOM = w.Quantity, w.UOM
-					*w = l
-				}
-			}
-		case "QTY":
-			r.Use(i)
-			q := resold{i: i, code: s.Text(1)}
-			// Within a PTD either each item stands before its quantities, or behind.
-			if quantityFirst = quantityFirst || !haveItem; !quantityFirst {
-				q.line = edi.Clone(item)
-			}
-			r.measure(&q.line, "QTY", s.Text(2), s.Part(3, 1))
-			p.waiting = append(p.waiting, q)
-		case "UIT":
-			r.Use(i)
-			if n := len(p.waiting); n > 0 && p.waiting[n-1].line.UOM == "" {
-				r.unit(&p.waiting[n-1].line, "UIT", s.Part(1, 1))
-			}
-		case "CTT":
-			ctt = i
-		}
-	})
-	p.flush()
-	if ctt >= 0 {
-		r.Use(ctt)
-		if said := r.Body[ctt].Text(1); said != fmt.Sprint(r.Loops["PTD"]) {
-			r.Count("CTT01", said, r.Loops["LIN"], "lines (LIN)")
-		}
-	}
-	if from.IsZero() && to.IsZero() {
-		from = day
-	}
-	for n, s := range p.sheets {
-		businessDay, period, end := edi.Span(from, to)
-		if !p.days[n].IsZero() {
-			businessDay, period, end = edi.Span(p.days[n], edi.Said{})
-		}
-		if end.IsZero() {
-			end = written
-		}
-		s.Close(number, end, businessDay, period)
-	}
 }

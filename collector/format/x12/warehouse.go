@@ -70,13 +70,21 @@ func (r *reading) shippingOrder() {
 // warehouseItem reads an item as the warehouse sets name it: the U.P.C. case code
 // at an element, two pairs behind it (W12 has one), and further pairs elsewhere.
 // Where a qualifier stands in the case code's place, everything is one element
-// early.
+// early; where the case code stands in the qualifier's, one late.
 func (r *reading) warehouseItem(l *inventory.Line, place string, s *edi.Segment, at int, further ...int) {
 	early := 0
-	if _, qualifier := items[s.Text(at)]; qualifier {
+	_, first := items[s.Text(at)]
+	_, second := items[s.Text(at+1)]
+	_, third := items[s.Text(at+2)]
+	switch {
+	case s.Text(at) == "" && !second && third && len(s.Text(at+1)) > 2:
+		r.Note(format.NotStandard, place, fmt.Sprintf("%s%02d, where a qualifier belongs, is %s: read as the U.P.C. case code, with the qualifier %s behind it.", s.Tag, at+1, s.Text(at+1), s.Text(at+2)))
+		early = -1
+		r.name(l, place, "UA", s.Text(at+1))
+	case first:
 		r.Note(format.NotStandard, place, fmt.Sprintf("The qualifier %s stands in the place of the U.P.C. case code, %s%02d: read as naming the element behind it.", s.Text(at), s.Tag, at))
 		early = 1
-	} else {
+	default:
 		r.name(l, place, "UA", s.Text(at))
 	}
 	r.name(l, place, s.Text(at+1-early), s.Text(at+2-early))

@@ -69,7 +69,7 @@ func TestInventoryAdviceAsPublished(t *testing.T) {
 			t.Errorf("a snapshot's line is %q", l.Measure)
 		}
 	}
-	if s := e.Time.Format("2006-01-02T15:04:05Z"); s != "2004-08-11T23:00:00Z" || e.Location != "SAN003" || codes(items[0]) != "" {
+	if s := e.Time.Format("2006-01-02T15:04:05Z"); s != "2004-08-11T23:00:00Z" || e.Location != "SAN003" || codes(items[0]) != "unmapped unmapped" {
 		t.Errorf("at %s in %s, notes %q", s, e.Location, codes(items[0]))
 	}
 }
