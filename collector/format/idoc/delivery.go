@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/stocktrace/stocktrace/collector/format"
 	"github.com/stocktrace/stocktrace/inventory"
 )
 
@@ -128,6 +129,7 @@ func (r *reader) delivery(p *piece, h *segment, t deliveryStep, kind string, par
 			// Several would be bound into one transfer for ever.
 			d.key(inventory.KeyTransfer, orders[0])
 		}
+		d.splits(h.path)
 		booked := d.booked(h, t)
 		if err := d.emit(rest); err != nil {
 			return err
@@ -139,6 +141,27 @@ func (r *reader) delivery(p *piece, h *segment, t deliveryStep, kind string, par
 		}
 	}
 	return nil
+}
+
+// splits looks after items that are divided by batch: some senders leave the whole
+// quantity on the item and write it on its parts again.
+func (d *draft) splits(path string) {
+	type part struct{ main, item, uom string }
+	sums := map[part]inventory.Decimal{}
+	for _, l := range d.event.Lines {
+		if main := l.Attributes["main_item"]; main != "" {
+			k := part{inventory.Unpad(main), l.Item, l.UOM}
+			sums[k] = sums[k].Add(l.Quantity)
+		}
+	}
+	for i := range d.event.Lines {
+		l := &d.event.Lines[i]
+		sum, divided := sums[part{inventory.Unpad(l.Line), l.Item, l.UOM}]
+		if divided && sum == l.Quantity && !sum.IsZero() && l.Attributes["main_item"] == "" {
+			l.Stock = "none"
+			d.note(format.NotStandard, path, "The item %s says the quantity %s that its batches (UECHA, HIPOS) have together: it is not counted beside them.", l.Line, l.Quantity.Abs())
+		}
+	}
 }
 
 // predecessors are the orders that the items were made from.

@@ -33,7 +33,10 @@ var movements = func() map[string]Movement {
 101 receipt posted received +
 103 receipt posted received + >blocked
 105 putaway posted stored 0 blocked>sellable
+107 receipt posted received + >blocked
+109 putaway posted stored 0 blocked>sellable
 122 vendor_return posted shipped -
+124 vendor_return posted shipped - blocked>
 161 vendor_return posted shipped -
 201 adjustment posted adjusted -
 221 adjustment posted adjusted -
@@ -49,14 +52,23 @@ var movements = func() map[string]Movement {
 321 putaway posted stored 0 inspection>sellable
 323 putaway posted stored 0 inspection>inspection
 325 putaway posted stored 0 blocked>blocked
-333 adjustment posted adjusted - inspection>
+331 adjustment posted adjusted - inspection>
+333 adjustment posted adjusted -
+335 adjustment posted adjusted - blocked>
 343 putaway posted stored 0 blocked>sellable
 349 putaway posted stored 0 blocked>inspection
 351 transfer issue_posted shipped -
 451 return posted received +
 453 putaway posted stored 0 inspection>sellable
+457 putaway posted stored 0 inspection>inspection
+459 putaway posted stored 0 inspection>blocked
 501 receipt posted received +
+503 receipt posted received + >inspection
+505 receipt posted received + >blocked
 511 receipt posted received +
+521 receipt posted received +
+523 receipt posted received + >inspection
+525 receipt posted received + >blocked
 531 receipt posted received +
 551 adjustment posted adjusted -
 553 adjustment posted adjusted - inspection>
@@ -144,6 +156,7 @@ type booked struct {
 	order     string
 	reference string
 	arriving  bool
+	reversing bool
 }
 
 // movements reads goods movements: MBGMCR, WMMBXY, WPUWBW, INVCON. A document may
@@ -157,8 +170,17 @@ func (r *reader) movements(p *piece) error {
 		if !known {
 			m, known = movements[code]
 		}
+		reversing := s.get("XSTOB") == "X"
+		if reversing && known {
+			// The same as the type one above: this one is taken back, or a reversal is.
+			if m.Reverses == "" {
+				m.Reverses = code
+			} else {
+				m.Reverses = ""
+			}
+		}
 		b := booked{
-			movement: code, location: cmp.Or(s.up(plant...), p.control.get("SNDPRN")), document: s.up(document...),
+			reversing: reversing, movement: code, location: cmp.Or(s.up(plant...), p.control.get("SNDPRN")), document: s.up(document...),
 			order: s.get("EBELN", "PO_NUMBER"), delivery: s.up("VBELN_IM", "DELIV_NUMB", "VBELN", "VLIEF_AVIS"), reference: s.up("XBLNR", "REF_DOC_NO", "BONNUMMER", "REFERENZNR"),
 		}
 		if _, ok := drafts[b]; !ok {
@@ -356,4 +378,12 @@ func (d *draft) moved(s *segment, m Movement) {
 		}
 	}
 	d.event.Lines = append(d.event.Lines, l)
+	if other := s.get("UMMAT_LONG", "MOVE_MAT_LONG", "UMMAT", "MOVE_MAT"); other != "" && m.Sign != 0 && m.Workflow == "adjustment" && inventory.Unpad(other) != inventory.Unpad(number) {
+		// One article becomes another: what the one loses the other gains.
+		gained := inventory.Line{Line: l.Line + ".1", UOM: l.UOM, Activity: l.Activity, Quantity: l.Quantity.Neg()}
+		d.article(&gained, other, "", s.path)
+		keep(&gained.Attributes, "storage_location", s.get("UMLGO", "MOVE_STLOC"))
+		keep(&gained.Attributes, "batch", s.get("UMCHA", "MOVE_BATCH"))
+		d.event.Lines = append(d.event.Lines, gained)
+	}
 }
