@@ -68,6 +68,7 @@ type assessment struct {
 	owes      bool // its lines move stock, net
 	control   bool // training, cancelled, suspended: owes nothing at all
 	withdrawn bool // reversed where it began, before anything was booked
+	reversal  bool // nothing but a reversal of what another transaction did
 	ledger    ledger
 
 	conditions []condition
@@ -113,6 +114,8 @@ func assess(rules *Rules, w *inventory.Workflow, c *cluster, entries, heard []en
 		a.anchor = a.steps[i].ok
 		a.withdrawn = (a.steps[i].reversed != nil || a.steps[i].voided != nil) && !a.booked() && !w.Steps[i].Posts
 	}
+	a.reversal = !slices.ContainsFunc(entries, func(e entry) bool { return e.outcome != inventory.Reversed })
+	a.withdrawn = a.withdrawn || a.reversal
 	a.location = rules.Location(locationOf(a.anchor, entries))
 	if a.anchor != nil {
 		a.control = controlTransaction(a.anchor.Event.Transaction)

@@ -233,6 +233,17 @@ func (f *life) sentence(a *assessment, l *inventory.Lifecycle, out *inventory.Fi
 	}
 }
 
+// takenBack is the reversal of a transaction that is nothing but a posting, where
+// nothing was posted after it; nil where there is none.
+func (a *assessment) takenBack() *entry {
+	i := a.workflow.IndexOf(a.workflow.Anchor)
+	back := a.steps[i].reversed
+	if back == nil || !a.workflow.Steps[i].Posts || slices.ContainsFunc(a.steps[i].heard, func(e *entry) bool { return succeeded(e.outcome) && before(back, e) }) {
+		return nil
+	}
+	return back
+}
+
 // words are what the two sides of a balance booked by a step are called: sold and
 // posted.
 func (a *assessment) words(c *condition) (did, booked string) {
@@ -321,6 +332,12 @@ func sentence(l *inventory.Lifecycle, a *assessment, by byHand) string {
 		}
 		return begin + "; " + lowerFirst(strings.TrimSuffix(f.Sentence, ".")) + "."
 	}
+	if a.reversal {
+		begin = "Reversed " + clock(a.earliest.Event.Time)
+		if d := documentOf(&a.earliest.Event); d != "" {
+			begin += " (document " + d + ")"
+		}
+	}
 	for i := range l.Findings {
 		if f := &l.Findings[i]; f.State == inventory.FindingOpen {
 			return says(f)
@@ -345,6 +362,9 @@ func sentence(l *inventory.Lifecycle, a *assessment, by byHand) string {
 	}
 	switch l.Verdict {
 	case inventory.Withdrawn:
+		if a.reversal {
+			return begin + ": nothing more is owed."
+		}
 		return begin + "; withdrawn before anything was posted: nothing more is owed."
 	case inventory.Unconfirmed:
 		return fmt.Sprintf("%s; evidence from %s does not reach %s yet: cannot say.", begin, a.awaits[0].System, clock(a.awaits[0].Through))
@@ -360,6 +380,9 @@ func sentence(l *inventory.Lifecycle, a *assessment, by byHand) string {
 		return fmt.Sprintf("%s; in order so far, next: %s by %s.", begin, lowerFirst(missing), clock(due))
 	case inventory.Complete, inventory.CompleteLate:
 		s := begin
+		if back := a.takenBack(); back != nil {
+			return s + "; reversed " + clock(back.Event.Time) + "."
+		}
 		if !l.PostedAt.IsZero() {
 			s += "; in ERP " + clock(l.PostedAt)
 			if l.PostedBy != "" {

@@ -339,6 +339,12 @@ func describe(l *inventory.Lifecycle, rules *Rules, a *assessment, entries []ent
 			said = postings(&a.steps[lead.step])
 		}
 		l.Lines = soldLines(rules, said)
+		if a.reversal {
+			for i := range l.Lines {
+				x := &l.Lines[i]
+				x.Owed, x.Posted = inventory.Decimal{}, x.Owed.Neg() // it carries the lines it takes back
+			}
+		}
 		if posts {
 			for i := range l.Lines {
 				l.Lines[i].Posted = l.Lines[i].Owed // it is the posting
@@ -396,6 +402,10 @@ func describe(l *inventory.Lifecycle, rules *Rules, a *assessment, entries []ent
 		l.Steps = append(l.Steps, state)
 	}
 	collect(l, entries)
+	if d := documentOf(e); a.reversal && d != "" && !slices.ContainsFunc(l.Related, func(r inventory.Related) bool { return r.Rel == "reverses" }) {
+		// It carries the number of what it takes back.
+		l.Related = append(l.Related, inventory.Related{Rel: "reverses", Keys: []inventory.Key{{Name: inventory.KeyERPDocument, Value: d}}})
+	}
 	if day, ok := e.PostingDay(); ok && e.Covers == nil && l.Posting == inventory.PostingStoreDay {
 		l.Related = append(l.Related, inventory.Related{Rel: day.Name, Keys: []inventory.Key{inventory.Key(day)}})
 	}
