@@ -88,6 +88,9 @@ type Step struct {
 	Run string
 	// SystemOfRecord marks the step that settles what is true.
 	SystemOfRecord bool
+	// OnlyVariance steps are owed only where the anchor, a count, found something
+	// else than the book says, net of what it found at several places.
+	OnlyVariance bool
 	// OnlyStock steps are owed only where the transaction's lines move stock.
 	OnlyStock bool
 	// Posts marks the step by which the transaction reaches the ledger.

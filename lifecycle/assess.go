@@ -38,6 +38,7 @@ type standing struct {
 	run      *inventory.Run // that a deadline on the clock schedule waits for
 	start    time.Time      // of that run
 	heard    []*entry       // in order of arrival
+	restated []*entry       // what the success stands in place of, the last attempt first
 	ok       *entry         // the earliest success, by its own clock
 	okHeard  time.Time      // when a success was first heard of
 	dead     *entry
@@ -111,6 +112,9 @@ func assess(rules *Rules, w *inventory.Workflow, c *cluster, entries, heard []en
 	}
 	a.hear(heard)
 	if i := w.IndexOf(w.Anchor); i >= 0 {
+		if ref := w.Anchor; ref.System != "pos" {
+			a.steps[i].restate()
+		}
 		a.anchor = a.steps[i].ok
 		a.withdrawn = (a.steps[i].reversed != nil || a.steps[i].voided != nil) && !a.booked() && !w.Steps[i].Posts
 	}
@@ -282,6 +286,9 @@ func (a *assessment) expect() {
 		s.expected = step.Required && !a.control && (!a.withdrawn || s.ok != nil)
 		if step.OnlyStock && a.anchor != nil && !a.owes {
 			s.expected = false
+		}
+		if step.OnlyVariance {
+			s.expected = s.expected && (a.anchor != nil && a.found() || a.anchor == nil && s.ok == nil && len(s.heard) > 0)
 		}
 		if s.expected && step.When != nil {
 			// A step that was tried in vain is owed, if nothing tells otherwise.

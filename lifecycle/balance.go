@@ -163,6 +163,9 @@ func (a *assessment) judgeBalance(b *inventory.Balance, names *itemNames, newest
 	} else if a.anchor == nil && a.told(a.workflow.IndexOf(a.workflow.Anchor)) == nil {
 		return
 	}
+	if b.Variance {
+		booked = a.unsettled(booked, names)
+	}
 	lines, ok := a.compare(b, owed, booked, names)
 	if !ok {
 		return
@@ -227,7 +230,7 @@ func (a *assessment) movements(steps, other []inventory.StepRef) (all []posting,
 		var said []posting
 		switch {
 		case ref == a.workflow.Anchor && ref.System != "pos":
-			said = parts(s)
+			said = a.standing(parts(s))
 		case ref == a.workflow.Anchor:
 			if a.anchor != nil {
 				said = append(said, posting{1, a.anchor})
@@ -462,16 +465,6 @@ func (a *assessment) compare(b *inventory.Balance, owed, booked []posting, names
 			strings.Compare(a.Location, b.Location))
 	})
 	return lines, true
-}
-
-// variance is what a count found beyond the book, as a movement; ok is false for
-// a line that does not say both.
-func variance(l *inventory.Line) (found inventory.Line, ok bool) {
-	counted, err := inventory.ParseDecimal(l.Counted)
-	book, err2 := inventory.ParseDecimal(l.Book)
-	found = *l
-	found.Quantity, found.Measure = counted.Sub(book), ""
-	return found, err == nil && err2 == nil
 }
 
 // quantity is what a line moves, in the unit it is compared in.

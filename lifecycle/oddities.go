@@ -79,6 +79,7 @@ func (a *assessment) judgeOrder(newest time.Time) {
 					opens: later2(s.ok.ReceivedAt, newest.Add(a.workflow.Settle)), since: s.ok.Event.Time,
 					cause: inventory.CauseIntegrationFault, about: []string{s.ok.ID}, at: s.ok,
 				})
+			case len(u.restated) > 0: // it was said again when what comes after it had happened
 			case u.ok != nil && u.ok.Event.Time.Sub(s.ok.Event.Time) > uncertainty && !ahead(u.ok) && !ahead(s.ok):
 				a.raise(condition{
 					id: findingID(inventory.OutOfOrder, step.String(), s.ok.name()), kind: inventory.OutOfOrder, step: i,
@@ -135,7 +136,7 @@ func aged(e *entry) bool {
 func (a *assessment) judgeTimes(entries []entry) {
 	for i := range entries {
 		e := &entries[i]
-		if !ahead(e) && (a.anchor == nil || e.Record != a.anchor.Record || !aged(e)) {
+		if !ahead(e) && (a.anchor == nil || e.name() != a.anchor.name() || !aged(e)) {
 			continue
 		}
 		a.raise(condition{

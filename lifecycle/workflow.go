@@ -270,10 +270,14 @@ func (p *workflowParser) step(w *inventory.Workflow, f *stepFile) {
 		s.After = append(s.After, p.ref(&f.After[i]))
 	}
 	if !f.Only.IsZero() {
-		if f.Only.Value != "moves_stock" {
-			p.fail(&f.Only, "%q is no condition: the one there is, is `moves_stock`", f.Only.Value)
+		switch f.Only.Value {
+		case "moves_stock":
+			s.OnlyStock = true
+		case "variance":
+			s.OnlyVariance = true
+		default:
+			p.fail(&f.Only, "%q is no condition: moves_stock or variance", f.Only.Value)
 		}
-		s.OnlyStock = true
 	}
 	switch f.Deadline.Kind {
 	case 0:
