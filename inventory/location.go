@@ -1,6 +1,9 @@
 package inventory
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Posting says how a location's sales reach the ERP.
 type Posting string
@@ -29,6 +32,30 @@ type Location struct {
 	// Open holds the opening spans by weekday in local wall time; none at all
 	// means always open.
 	Open [7][]Span
+	// Closed are the local days on which it does not trade whatever its hours say:
+	// a date (2026-12-25), or a day of every year (12-25).
+	Closed []string
+	// Expect says how much comes of systems here while it trades, in place of what
+	// was learned.
+	Expect []Expected
+}
+
+// Expected is how many events an hour a system, or where Register is given that
+// register of it, sends from a location that trades; 0 where nothing is
+// expected of it.
+type Expected struct {
+	System, Register string
+	PerHour          float64
+}
+
+// ClosedOn reports whether the location does not trade on the local day of t,
+// which is in its zone.
+func (l *Location) ClosedOn(local time.Time) bool {
+	if len(l.Closed) == 0 {
+		return false
+	}
+	date := local.Format(time.DateOnly)
+	return slices.Contains(l.Closed, date) || slices.Contains(l.Closed, date[len(date)-len("12-25"):])
 }
 
 // Span is an opening span in minutes since local midnight, From inclusive, To
@@ -61,18 +88,27 @@ func (l *Location) AlwaysOpen() bool {
 
 // IsOpen reports whether the location trades at t.
 func (l *Location) IsOpen(t time.Time) bool {
-	if l.AlwaysOpen() {
+	if l.AlwaysOpen() && len(l.Closed) == 0 {
 		return true
 	}
 	local := t.In(l.zone())
+	if l.AlwaysOpen() {
+		return !l.ClosedOn(local)
+	}
 	minute := local.Hour()*60 + local.Minute()
-	for _, s := range l.Open[local.Weekday()] {
-		if minute >= s.From && minute < s.To {
-			return true
+	if !l.ClosedOn(local) {
+		for _, s := range l.Open[local.Weekday()] {
+			if minute >= s.From && minute < s.To {
+				return true
+			}
 		}
 	}
 	// Yesterday's span may reach past midnight.
-	for _, s := range l.Open[(local.Weekday()+6)%7] {
+	yesterday := local.AddDate(0, 0, -1)
+	if l.ClosedOn(yesterday) {
+		return false
+	}
+	for _, s := range l.Open[yesterday.Weekday()] {
 		if minute+24*60 < s.To {
 			return true
 		}
@@ -92,7 +128,7 @@ func (l *Location) zone() *time.Location {
 // days are walked with the zone's own rules, so days of 23 and 25 hours count
 // what they have.
 func (l *Location) AfterOpen(t time.Time, d time.Duration) time.Time {
-	if l.AlwaysOpen() || d <= 0 {
+	if l.AlwaysOpen() && len(l.Closed) == 0 || d <= 0 {
 		return t.Add(max(d, 0))
 	}
 	zone := l.zone()
@@ -101,7 +137,7 @@ func (l *Location) AfterOpen(t time.Time, d time.Duration) time.Time {
 	// A year without enough opening time means the hours are wrong; the
 	// continuous clock is the honest fallback.
 	for range 400 {
-		for _, s := range l.Open[day.Weekday()] {
+		for _, s := range l.spansOf(day) {
 			from := time.Date(day.Year(), day.Month(), day.Day(), 0, s.From, 0, 0, zone)
 			to := time.Date(day.Year(), day.Month(), day.Day(), 0, s.To, 0, 0, zone)
 			if from.Before(t) {
@@ -117,4 +153,16 @@ func (l *Location) AfterOpen(t time.Time, d time.Duration) time.Time {
 		day = time.Date(day.Year(), day.Month(), day.Day()+1, 0, 0, 0, 0, zone)
 	}
 	return t.Add(d)
+}
+
+// spansOf returns when the location trades on a local day.
+func (l *Location) spansOf(day time.Time) []Span {
+	switch {
+	case l.ClosedOn(day):
+		return nil
+	case l.AlwaysOpen():
+		return []Span{{0, 24 * 60}}
+	default:
+		return l.Open[day.Weekday()]
+	}
 }

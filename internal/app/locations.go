@@ -16,7 +16,7 @@ import (
 )
 
 var (
-	locationFields = []string{"id", "name", "region", "zone", "owner", "posting", "open"}
+	locationFields = []string{"id", "name", "region", "zone", "owner", "posting", "open", "closed", "expect"}
 	weekdays       = []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"} // by time.Weekday
 )
 
@@ -32,6 +32,11 @@ var (
 //	    open:
 //	      mon: "08:00-20:00"
 //	      sat: ["08:00-12:00", "14:00-18:00"]
+//	    closed: ["2026-12-24", "12-25"]  # a date, or a day of every year
+//	    expect:                      # events an hour while open, in place of what is learned
+//	      pos: 40
+//	      pos 04: 12                 # of one register
+//	      store_app: 0               # nothing is expected of it
 //
 // A weekday left out is closed, unless all are: then the location is always
 // open. A span may end after midnight ("18:00-02:00"). Errors list every
@@ -84,8 +89,13 @@ func readLocation(file string, n *yaml.Node) (inventory.Location, error) {
 		return l, at(file, n, "a location begins with `- id:`")
 	}
 	err := eachField(file, n, "field", locationFields, func(name string, value *yaml.Node) error {
-		if name == "open" {
+		switch name {
+		case "open":
 			return readOpen(file, value, &l)
+		case "closed":
+			return readClosed(file, value, &l)
+		case "expect":
+			return readExpect(file, value, &l)
 		}
 		if value.Kind != yaml.ScalarNode {
 			return at(file, value, "%s is plain text", name)
@@ -120,6 +130,55 @@ func readLocation(file string, n *yaml.Node) (inventory.Location, error) {
 		err = at(file, n, "a location needs an id")
 	}
 	return l, err
+}
+
+func readClosed(file string, n *yaml.Node, l *inventory.Location) error {
+	if n.Kind != yaml.SequenceNode {
+		return at(file, n, `closed is a list of days like ["2026-12-24", "12-25"]`)
+	}
+	var errs []error
+	for _, day := range n.Content {
+		_, errDate := time.Parse(time.DateOnly, day.Value)
+		_, errYearly := time.Parse(time.DateOnly, "2000-"+day.Value) // a leap year
+		if errDate != nil && errYearly != nil {
+			errs = append(errs, at(file, day, `closed: %q is neither a date like 2026-12-24 nor a day of every year like 12-25`, day.Value))
+			continue
+		}
+		l.Closed = append(l.Closed, day.Value)
+	}
+	return errors.Join(errs...)
+}
+
+// mostExpected bounds a declared rate, in events an hour: a thousand a second.
+const mostExpected = 3_600_000
+
+func readExpect(file string, n *yaml.Node, l *inventory.Location) error {
+	if n.Kind != yaml.MappingNode {
+		return at(file, n, "expect is written by system, like pos: 40 (events an hour while open)")
+	}
+	var errs []error
+	seen := map[string]bool{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		name, value := n.Content[i], n.Content[i+1]
+		words := strings.Fields(name.Value)
+		rate, err := strconv.ParseFloat(value.Value, 64)
+		switch {
+		case name.Kind != yaml.ScalarNode || len(words) == 0 || len(words) > 2:
+			errs = append(errs, at(file, name, "expect: %q is neither a system like pos nor a register of one like pos 04", name.Value))
+		case seen[name.Value]:
+			errs = append(errs, at(file, name, "expect: %q is said twice", name.Value))
+		case err != nil || !(rate >= 0 && rate <= mostExpected):
+			errs = append(errs, at(file, value, "expect: %s: %q is not a number of events an hour", name.Value, value.Value))
+		default:
+			e := inventory.Expected{System: words[0], PerHour: rate}
+			if len(words) == 2 {
+				e.Register = words[1]
+			}
+			l.Expect = append(l.Expect, e)
+		}
+		seen[name.Value] = true
+	}
+	return errors.Join(errs...)
 }
 
 func readOpen(file string, n *yaml.Node, l *inventory.Location) error {

@@ -28,6 +28,8 @@ func TestLocations(t *testing.T) {
 				time.Friday:   {{From: 1080, To: 1560}},
 				time.Saturday: {{From: 480, To: 720}, {From: 840, To: 1080}},
 			},
+			Closed: []string{"2026-12-24", "12-25"},
+			Expect: []inventory.Expected{{System: "pos", PerHour: 40}, {System: "pos", Register: "04", PerHour: 12.5}, {System: "store_app"}},
 		},
 		{
 			ID: "0124", Zone: time.UTC, Posting: inventory.PostingRealtime,

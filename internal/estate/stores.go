@@ -283,6 +283,9 @@ func WriteLocations(w io.Writer, locations []inventory.Location) error {
 		Owner   string    `yaml:"owner"`
 		Posting string    `yaml:"posting"`
 		Open    yaml.Node `yaml:"open"`
+		Closed  []string  `yaml:"closed,omitempty,flow"`
+		// Expect is by system, or system and register.
+		Expect map[string]float64 `yaml:"expect,omitempty,flow"`
 	}
 	var file struct {
 		Locations []entry `yaml:"locations"`
@@ -295,7 +298,7 @@ func WriteLocations(w io.Writer, locations []inventory.Location) error {
 		}
 		file.Locations = append(file.Locations, entry{
 			ID: l.ID, Name: l.Name, Region: l.Region, Zone: zone, Owner: l.Owner, Posting: string(l.Posting),
-			Open: openNode(l),
+			Open: openNode(l), Closed: l.Closed, Expect: expectOf(l),
 		})
 	}
 	enc := yaml.NewEncoder(w)
@@ -307,6 +310,14 @@ func WriteLocations(w io.Writer, locations []inventory.Location) error {
 		return fmt.Errorf("write locations: %w", err)
 	}
 	return nil
+}
+
+func expectOf(l *inventory.Location) map[string]float64 {
+	rates := map[string]float64{}
+	for _, e := range l.Expect {
+		rates[strings.TrimSpace(e.System+" "+e.Register)] = e.PerHour
+	}
+	return rates
 }
 
 // openNode writes opening hours in one line, Monday first.
