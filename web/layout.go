@@ -45,6 +45,9 @@ func bannersOf(v *view) []banner {
 		}
 		list = append(list, banner{toneWarn, "Verdicts reach to " + clock(s.Through, v.Zone) + ", " + coarse(lag) + " behind.", text})
 	}
+	if s.Quarantine != "" {
+		list = append(list, banner{toneWarn, "What could not be read is about to be lost.", s.Quarantine})
+	}
 	if s.DiskUsed >= 0.8 {
 		list = append(list, banner{
 			toneWarn, "The data disk is " + wholePercent(s.DiskUsed) + " full.",

@@ -364,6 +364,12 @@ type Status struct {
 	Unowned int
 	// DiskUsed is the share of the data disk in use; zero where unknown.
 	DiskUsed float64
+	// Quarantine says what the quarantine is about to lose, and what to do; empty
+	// where that is nothing.
+	Quarantine string
+	// QuarantineBytes is how much it holds, as received, and QuarantineMax how much
+	// it may before its oldest entries go; zero where unknown.
+	QuarantineBytes, QuarantineMax uint64
 	// Simulated is set where the estate is not real; Speed is its clock's.
 	Simulated bool
 	Speed     float64

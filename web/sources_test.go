@@ -92,6 +92,25 @@ func TestQueuesAndReplays(t *testing.T) {
 	}
 }
 
+// What the quarantine is about to lose is said on the page of sources, and what it
+// holds beside it.
+func TestQuarantineWarning(t *testing.T) {
+	s := serve(t, func(o *web.Options) {
+		o.Status = func(context.Context) web.Status {
+			return web.Status{Quarantine: "The quarantine is nearly full & all that.", QuarantineBytes: 3 << 30, QuarantineMax: 4 << 30}
+		}
+	})
+	_, page := s.ask(t, "/sources")
+	for _, want := range []string{"nearly full &amp; all that", "It holds 3.0 GiB of 4.0 GiB."} {
+		if !strings.Contains(string(page), want) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+	if _, answer := s.ask(t, "/api/v1/status"); !strings.Contains(string(answer), `"quarantine_bytes":3221225472,"quarantine_max_bytes":4294967296`) {
+		t.Errorf("status: %s", answer)
+	}
+}
+
 // TestReingestButton: who may act sees how many entries a press reads again, and
 // what came of it; who may only look sees no button and is refused.
 func TestReingestButton(t *testing.T) {

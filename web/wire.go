@@ -603,13 +603,17 @@ func (q *quarantinedJSON) row() []string {
 }
 
 type statusJSON struct {
-	Now       stamp  `json:"now"`
-	Through   stamp  `json:"judged_through"`
-	Log       string `json:"log"`
-	Detail    string `json:"detail"`
-	Backlog   uint64 `json:"backlog"`
-	Unowned   int    `json:"unowned_partitions"`
-	DiskUsed  number `json:"disk_used"`
+	Now      stamp  `json:"now"`
+	Through  stamp  `json:"judged_through"`
+	Log      string `json:"log"`
+	Detail   string `json:"detail"`
+	Backlog  uint64 `json:"backlog"`
+	Unowned  int    `json:"unowned_partitions"`
+	DiskUsed number `json:"disk_used"`
+
+	QuarantineBytes uint64 `json:"quarantine_bytes"`
+	QuarantineMax   uint64 `json:"quarantine_max_bytes"`
+
 	Simulated bool   `json:"simulated"`
 	Speed     number `json:"speed"`
 	Version   string `json:"version"`
@@ -619,6 +623,7 @@ func statusOf(s Status, now time.Time, version string) statusJSON {
 	return statusJSON{
 		Now: stamp(now), Through: stamp(s.Through), Log: orElse(string(s.Log), "ok"), Detail: s.Detail, Backlog: s.Backlog,
 		Unowned: s.Unowned, DiskUsed: number(s.DiskUsed), Simulated: s.Simulated, Speed: number(s.Speed), Version: version,
+		QuarantineBytes: s.QuarantineBytes, QuarantineMax: s.QuarantineMax,
 	}
 }
 

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -10,7 +9,6 @@ import (
 	"github.com/stocktrace/stocktrace/alerts/slack"
 	"github.com/stocktrace/stocktrace/alerts/webhook"
 	"github.com/stocktrace/stocktrace/internal/stream"
-	"github.com/stocktrace/stocktrace/inventory"
 	"github.com/stocktrace/stocktrace/lifecycle"
 	"github.com/stocktrace/stocktrace/slo"
 )
@@ -128,54 +126,6 @@ func (a *App) startObjectives(context.Context) error {
 	}
 	a.objectives = e
 	return nil
-}
-
-// keepQuarantine brings what could not be read from the log into the tables.
-func (a *App) keepQuarantine(ctx context.Context) error {
-	r, err := a.stream.QuarantineReader(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = r.Close() }()
-	for ctx.Err() == nil {
-		messages, err := r.Fetch(ctx, 100, time.Second)
-		var done uint64
-		var items []inventory.Quarantined
-		if poison, ok := errors.AsType[*lifecycle.PoisonError](err); ok {
-			// Quarantine that cannot be read is quarantined as it is.
-			items = []inventory.Quarantined{unreadable(poison, a.clock.Now())}
-			done = poison.Position
-		} else if err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
-			return err
-		}
-		for _, m := range messages {
-			items = append(items, m.Items...)
-			done = m.Position
-		}
-		if len(items) == 0 {
-			continue
-		}
-		if err := a.store.WriteQuarantine(ctx, items); err != nil {
-			return fmt.Errorf("store quarantine: %w", err)
-		}
-		if err := r.Ack(ctx, done); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// unreadable is a message of the quarantine's own log that cannot be decoded.
-func unreadable(p *lifecycle.PoisonError, now time.Time) inventory.Quarantined {
-	return inventory.Quarantined{
-		ID:         fmt.Sprintf("poison-%d-%d", p.Partition, p.Position),
-		ReceivedAt: now.UTC().Truncate(time.Microsecond), Source: fmt.Sprintf("log of partition %d", p.Partition),
-		Transport: "log", ContentType: "application/octet-stream", Reason: "poison",
-		Detail: p.Error() + ": it was written by another version, or the disk has changed it.", Raw: p.Raw,
-	}
 }
 
 // trim takes from the log what is durable in the tables and old enough.

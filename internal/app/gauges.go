@@ -19,6 +19,12 @@ var (
 		"How far judging is behind receiving, on the instance's clock.", nil, nil)
 	diskDesc = prometheus.NewDesc("stocktrace_disk_used_ratio",
 		"Share of the fullest data disk in use.", nil, nil)
+	unreadDesc = prometheus.NewDesc("stocktrace_quarantine_entries",
+		"Entries the quarantine holds.", nil, nil)
+	unreadBytesDesc = prometheus.NewDesc("stocktrace_quarantine_bytes",
+		"Bytes the quarantine holds, as received.", nil, nil)
+	unreadCapDesc = prometheus.NewDesc("stocktrace_quarantine_max_bytes",
+		"Bytes above which the oldest entries of the quarantine go.", nil, nil)
 	logUpDesc = prometheus.NewDesc("stocktrace_log_up",
 		"1 while the log stores messages.", nil, nil)
 	tablesUpDesc = prometheus.NewDesc("stocktrace_tables_up",
@@ -30,7 +36,7 @@ func (p *pulse) register(r prometheus.Registerer) { r.MustRegister(p) }
 
 // Describe implements [prometheus.Collector].
 func (p *pulse) Describe(c chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{backlogDesc, logBytesDesc, logCapDesc, unownedDesc, lagDesc, diskDesc, logUpDesc, tablesUpDesc} {
+	for _, d := range []*prometheus.Desc{backlogDesc, logBytesDesc, logCapDesc, unownedDesc, lagDesc, diskDesc, unreadDesc, unreadBytesDesc, unreadCapDesc, logUpDesc, tablesUpDesc} {
 		c <- d
 	}
 }
@@ -61,6 +67,9 @@ func (p *pulse) Collect(c chan<- prometheus.Metric) {
 	gauge(logUpDesc, up(s.logErr))
 	if p.tables != nil {
 		gauge(diskDesc, s.disk)
+		gauge(unreadDesc, float64(s.unread.Entries))
+		gauge(unreadBytesDesc, float64(s.unread.Bytes))
+		gauge(unreadCapDesc, float64(p.most))
 		gauge(tablesUpDesc, up(s.tablesErr))
 	}
 }

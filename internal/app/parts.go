@@ -83,7 +83,10 @@ func (a *App) startDirectory(ctx context.Context) error {
 }
 
 func (a *App) startPulse(ctx context.Context) error {
-	a.pulse = &pulse{log: a.stream, tables: a.store, clock: a.clock, logger: a.log.With("part", "pulse")}
+	a.pulse = &pulse{
+		log: a.stream, tables: a.store, clock: a.clock, logger: a.log.With("part", "pulse"),
+		most: uint64(a.settings.QuarantineSize), keep: a.settings.Retention,
+	}
 	a.pulse.feel(ctx)
 	a.pulse.register(a.metrics)
 	a.goRun("pulse", a.pulse.run)

@@ -25,6 +25,11 @@ type pulse struct {
 	logger *slog.Logger
 	warned time.Time // real; when the disk was warned of
 
+	most     uint64        // bytes the quarantine may hold
+	keep     time.Duration // and how long it keeps them
+	counted  time.Time     // real; when it was last asked what it holds
+	warnedOf time.Time     // real; when it was last warned of what it is about to lose
+
 	mu      sync.Mutex
 	state   state
 	refused time.Time // real; when the log last refused a message because it is full
@@ -41,6 +46,7 @@ type state struct {
 	through   time.Time
 	disk      float64 // share in use
 	warning   string  // what a person should do about the disk
+	unread    quarantineUse
 }
 
 const (
@@ -113,6 +119,7 @@ func (p *pulse) feel(ctx context.Context) {
 			s.warning = cmp.Or(d.Warning(), s.warning)
 		}
 	}
+	s.unread = p.use(ctx)
 	if ctx.Err() != nil && s.logErr != nil {
 		s.logErr = fmt.Errorf("no answer within 10 s: %w", s.logErr)
 	}
@@ -123,11 +130,32 @@ func (p *pulse) feel(ctx context.Context) {
 	p.tell(&before, &s)
 }
 
+// useEvery is how often it is asked how much the quarantine holds.
+const useEvery = 10 * time.Second
+
+// use is how much the quarantine holds, ten seconds ago at most; what was known
+// last where that cannot be told.
+func (p *pulse) use(ctx context.Context) quarantineUse {
+	if p.tables == nil || time.Since(p.counted) < useEvery {
+		return p.last().unread
+	}
+	use, err := p.tables.QuarantineUse(ctx)
+	if err != nil {
+		return p.last().unread
+	}
+	p.counted = time.Now()
+	return quarantineUse{use, p.most, p.keep}
+}
+
 // tell logs what changed for the worse or the better, once.
 func (p *pulse) tell(before, now *state) {
 	if now.warning != "" && (before.warning == "" || time.Since(p.warned) > time.Hour) {
 		p.logger.Warn(now.warning)
 		p.warned = time.Now()
+	}
+	if w := now.unread.warning(p.clock.Now()); w != "" && time.Since(p.warnedOf) > time.Hour {
+		p.logger.Warn(w)
+		p.warnedOf = time.Now()
 	}
 	for _, part := range []struct {
 		name        string
@@ -176,7 +204,10 @@ func (p *pulse) status(context.Context) web.Status {
 		return web.Status{}
 	}
 	s := p.last()
-	st := web.Status{Through: s.through, Backlog: s.backlog, Unowned: len(s.unowned), DiskUsed: s.disk}
+	st := web.Status{
+		Through: s.through, Backlog: s.backlog, Unowned: len(s.unowned), DiskUsed: s.disk,
+		Quarantine: s.unread.warning(p.clock.Now()), QuarantineBytes: s.unread.Bytes, QuarantineMax: s.unread.most,
+	}
 	switch {
 	case errors.Is(s.logErr, stream.ErrFull):
 		st.Log, st.Detail = web.LogFull, "JetStream has reached its cap; senders are asked to try again and lose nothing."

@@ -72,7 +72,9 @@ type Settings struct {
 	WebhookURL   string
 
 	Retention time.Duration
-	LogSize   int64 // bytes the log may hold; 0: as the disk allows, or as it has been given
+	// QuarantineSize is how many bytes, as received, the quarantine may hold.
+	QuarantineSize int64
+	LogSize        int64 // bytes the log may hold; 0: as the disk allows, or as it has been given
 
 	LogLevel  string // debug, info, warn or error
 	LogFormat string // text or json
@@ -192,6 +194,16 @@ var settings = []Setting{
 		Usage: "how long events, lifecycles and findings are kept",
 		set: func(s *Settings, v string) (err error) {
 			s.Retention, err = parseDays(v)
+			return err
+		},
+	},
+	{
+		Name: "quarantine-size", Default: "4GiB", Placeholder: "SIZE", Group: GroupInstance,
+		Usage: "how much the quarantine may hold, as received, before its oldest entries go; warned of at four fifths",
+		set: func(s *Settings, v string) (err error) {
+			if s.QuarantineSize, err = parseSize(v); err == nil && v == "" {
+				err = errors.New("is empty; give a size of 16MiB or more, like 4GiB")
+			}
 			return err
 		},
 	},

@@ -801,6 +801,74 @@ func TestQuarantine(t *testing.T) {
 	}
 }
 
+// The oldest go where the quarantine holds more than it may, and no more of them
+// than needed.
+func TestQuarantineIsBounded(t *testing.T) {
+	s := storetest.Open(t)
+	var items []inventory.Quarantined // the oldest first, two at a time
+	for i := range 25 {
+		items = append(items, inventory.Quarantined{
+			ID: fmt.Sprintf("%02d", i), ReceivedAt: noon.Add(time.Duration(i/2) * 300 * time.Millisecond), Reason: "malformed", Raw: []byte("12345"),
+		})
+	}
+	if u, err := s.QuarantineUse(t.Context()); err != nil || u != (store.QuarantineUse{}) {
+		t.Errorf("empty, it holds %+v (%v)", u, err)
+	}
+	must(t, s.WriteQuarantine(t.Context(), items[:11]))
+	must(t, s.WriteQuarantine(t.Context(), items[11:]))
+	if u, err := s.QuarantineUse(t.Context()); err != nil || u != (store.QuarantineUse{Entries: 25, Bytes: 125, Oldest: noon}) {
+		t.Errorf("it holds %+v (%v)", u, err)
+	}
+	has := uint64(25)
+	for _, c := range []struct{ size, left uint64 }{{200, 25}, {125, 25}, {124, 24}, {100, 20}, {52, 10}, {0, 0}, {0, 0}} {
+		d, err := s.DropQuarantine(t.Context(), c.size)
+		want := store.QuarantineDrop{Entries: has - c.left, Bytes: 5 * (has - c.left)}
+		if has > c.left {
+			want.Through = items[25-c.left-1].ReceivedAt
+		}
+		if err != nil || d != want {
+			t.Fatalf("at most %d bytes: %+v (%v), want %+v", c.size, d, err, want)
+		}
+		has = c.left
+		rest := dropped(t, s)
+		slices.Reverse(rest)
+		if d := gocmp.Diff(items[25-c.left:], rest, cmpopts.EquateEmpty()); d != "" {
+			t.Errorf("at most %d bytes: %s", c.size, d)
+		}
+	}
+	// What cannot be taken out yet is said, and not asked for again.
+	must(t, s.WriteQuarantine(t.Context(), items))
+	merge := unmerged(t, s)
+	if _, err := s.DropQuarantine(t.Context(), 52); err != nil {
+		t.Error(err)
+	}
+	if _, err := s.DropQuarantine(t.Context(), 52); !errors.Is(err, store.ErrDropping) {
+		t.Errorf("asked again: %v", err)
+	}
+	merge()
+	if n := len(dropped(t, s)); n != 10 {
+		t.Errorf("%d left, want 10", n)
+	}
+}
+
+// dropped is what the quarantine holds once what was given up is gone.
+func dropped(t *testing.T, s *store.Store) []inventory.Quarantined {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); ; {
+		n := count(t, s, "SELECT count() FROM system.mutations WHERE database = currentDatabase() AND table = 'quarantine' AND is_done = 0")
+		if n == 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("what was given up is still there")
+		}
+		<-time.After(10 * time.Millisecond)
+	}
+	rest, err := s.Quarantined(t.Context(), inventory.Quarantined{}, 100)
+	must(t, err)
+	return rest
+}
+
 func TestWritersShareInserts(t *testing.T) {
 	s := storetest.Open(t)
 	var writers sync.WaitGroup
