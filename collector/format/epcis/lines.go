@@ -127,6 +127,9 @@ func (e *event) classes(elements []*node, m movement, activity string) {
 			e.fail(n.at("quantity"), show(sent)+" is no quantity that can be kept exactly: write at most 15 digits before and 9 after the point.")
 			return
 		}
+		if quantity.Sign() < 0 {
+			e.note(format.NotStandard, n.path, "a quantity below zero is nothing that EPCIS has: "+show(sent)+" is read as going the other way.")
+		}
 		e.line(line, quantity, m)
 	}
 }

@@ -52,7 +52,9 @@ func (Format) Detect(head []byte, _ format.Source) bool {
 			return true
 		}
 	}
-	return bytes.HasPrefix(bytes.TrimLeft(head, " \t\r\n"), []byte("<")) && marks.Match(head)
+	// UTF-16, with a mark or without, has a zero in every second byte.
+	head = bytes.TrimLeft(bytes.ReplaceAll(head, []byte{0}, nil), "\xff\xfe \t\r\n")
+	return bytes.HasPrefix(head, []byte("<")) && marks.Match(head)
 }
 
 // marks are what tells an IDoc in XML: its envelope, or the control record.
