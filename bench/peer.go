@@ -106,7 +106,7 @@ func (b *bench) measurePeer(ctx context.Context) (r run, err error) {
 	}
 	r.accepted = time.Since(begun)
 	var rows uint64
-	err = eventually(ctx, 10*time.Minute, 200*time.Millisecond, "all spans are in the peer's table", func() (bool, error) {
+	err = eventually(ctx, 10*time.Minute, 500*time.Millisecond, "all spans are in the peer's table", func() (bool, error) {
 		err := p.db.QueryRow(ctx, "SELECT count() FROM otel.otel_traces").Scan(&rows)
 		return rows == uint64(r.events), errors.Join(err, p.collector.alive(), p.engine.alive())
 	})

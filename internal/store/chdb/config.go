@@ -15,6 +15,10 @@ const configName = "stocktrace-engine.xml"
 // otherwise: by itself the engine neither syncs merges nor keeps the parts they
 // replaced, so that a cut soon after a merge loses rows long acknowledged.
 //
+// merge_selector_base says how many parts of one size become a part of the next:
+// ten instead of five, because a merge costs a row twice what its insert did, and
+// a statement hardly notices some more small parts.
+//
 // BACKUP may write anywhere because file() may do so without being asked: access
 // to the engine is access to the files of the process.
 const configText = `<clickhouse>
@@ -24,6 +28,7 @@ const configText = `<clickhouse>
         <min_rows_to_fsync_after_merge>1</min_rows_to_fsync_after_merge>
         <min_compressed_bytes_to_fsync_after_merge>1</min_compressed_bytes_to_fsync_after_merge>
         <old_parts_lifetime>3600</old_parts_lifetime>
+        <merge_selector_base>10</merge_selector_base>
     </merge_tree>
     <backups>
         <allowed_path>/</allowed_path>
