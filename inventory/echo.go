@@ -41,9 +41,15 @@ type Echo struct {
 // RelCovers is the relation of a posting for many transactions to each of them.
 const RelCovers = "covers"
 
-// echoed are the relations that the other side must know of: a sale that was
-// voided owes nothing more. The others are only shown.
-var echoed = []string{"voids"}
+// inverse are the relations that the other side must know of, by what they are
+// seen from there. A sale that was voided owes nothing more; the others are shown.
+var inverse = map[string]string{
+	"fulfils": "fulfilled_by", "returns": "returned_by", "reverses": "reversed_by", "replaces": "replaced_by", "voids": "voided_by", "counts": "counted_by",
+}
+
+// Inverse is what a relation is called from the other side; empty where that hears
+// nothing of it.
+func Inverse(rel string) string { return inverse[rel] }
 
 // Echoes returns whom else the record concerns, in a fixed order, each once: a
 // pure function of the record, like its entry key. It costs as much a member
@@ -53,7 +59,7 @@ func (r *Record) Echoes() []Echo {
 	var all []Echo
 	add := func(to ScopedKey, rel string) { all = append(all, Echo{to, rel}) }
 	for _, ref := range e.Refs {
-		if !slices.Contains(echoed, ref.Rel) {
+		if Inverse(ref.Rel) == "" {
 			continue
 		}
 		for _, k := range ref.Keys {
@@ -76,7 +82,7 @@ func (r *Record) Echoes() []Echo {
 	if day, ok := e.PostingDay(); ok {
 		add(day, "")
 	}
-	if order := e.ordered(); order != "" {
+	if order := e.StockOrder(); order != "" {
 		add(ScopedKey{KeyOrderStock, order}, "")
 	}
 	// What the online shop shows after a sale follows rules of its own (domain rule
@@ -168,11 +174,11 @@ var tills = []string{"sale", "return", "void", "posting_batch"}
 // orderStep reports whether a step says what was ordered.
 func orderStep(step string) bool { return step == "ordered" || step == "placed" }
 
-// ordered is the order that an event says what was ordered for, or takes goods
+// StockOrder is the order that an event says what was ordered for, or takes goods
 // out of stock for: a till's receipt that fulfils it, or a ledger's posting that
 // carries its number. An order to a supplier moves nothing, and what comes in for it
 // or goes back is none of what left for a customer's.
-func (e *Event) ordered() string {
+func (e *Event) StockOrder() string {
 	if e.Workflow == "receipt" || e.Workflow == "vendor_return" {
 		return ""
 	}

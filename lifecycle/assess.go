@@ -66,10 +66,11 @@ type assessment struct {
 	anchor    *entry
 	earliest  *entry // of its own
 	location  inventory.Location
-	owes      bool // its lines move stock, net
-	control   bool // training, cancelled, suspended: owes nothing at all
-	withdrawn bool // reversed where it began, before anything was booked
-	reversal  bool // nothing but a reversal of what another transaction did
+	owes      bool    // its lines move stock, net
+	control   bool    // training, cancelled, suspended: owes nothing at all
+	withdrawn bool    // reversed where it began, before anything was booked
+	heard     []entry // what other transactions say of it
+	reversal  bool    // nothing but a reversal of what another transaction did
 	ledger    ledger
 
 	conditions []condition
@@ -103,7 +104,7 @@ func unmapped(e *inventory.Error) bool {
 // assess says what holds of a lifecycle's entries, in order of arrival, judged
 // by these alone. newest is when the last of them arrived.
 func assess(rules *Rules, w *inventory.Workflow, c *cluster, entries, heard []entry, evidence *Evidence) *assessment {
-	a := &assessment{rules: rules, workflow: w, steps: make([]standing, len(w.Steps)), earliest: earliest(entries)}
+	a := &assessment{rules: rules, workflow: w, steps: make([]standing, len(w.Steps)), earliest: earliest(entries), heard: heard}
 	newest := entries[len(entries)-1].ReceivedAt
 	for i := range entries {
 		if e := &entries[i]; e.step >= 0 {

@@ -114,6 +114,51 @@ func (a *assessment) hear(heard []entry) {
 	}
 }
 
+// relatedBy are the transactions that say they relate to this one, as it is seen
+// from here, in the order in which they were heard. One that was taken back, or
+// only rung in training, does not.
+func relatedBy(heard []entry) []inventory.Related {
+	type group struct {
+		rel    string
+		ids    []inventory.ScopedKey
+		key    inventory.Key
+		undone bool
+	}
+	var groups []*group
+	for i := range heard {
+		e := &heard[i]
+		rel := inventory.Inverse(e.echo.Rel)
+		ids := e.Event.Identifiers()
+		if rel == "" || len(ids) == 0 || controlTransaction(e.Event.Transaction) || !succeeded(e.outcome) && e.outcome != inventory.Reversed {
+			continue
+		}
+		// What several of its steps say, under keys they share, is one.
+		at := slices.IndexFunc(groups, func(g *group) bool {
+			return g.rel == rel && slices.ContainsFunc(ids, func(k inventory.ScopedKey) bool { return slices.Contains(g.ids, k) })
+		})
+		if at < 0 {
+			at = len(groups)
+			groups = append(groups, &group{rel: rel})
+		}
+		g := groups[at]
+		g.ids = mergeKeys(g.ids, ids)
+		g.undone = g.undone || e.outcome == inventory.Reversed
+		// People know it by its number, not by a middleware's id.
+		for _, k := range e.Event.AllKeys() {
+			if inventory.Identifying(k.Name) && (g.key.Name == "" || g.key.Name == inventory.KeyCorrelationID && k.Name != g.key.Name) {
+				g.key = k
+			}
+		}
+	}
+	var all []inventory.Related
+	for _, g := range groups {
+		if !g.undone {
+			all = append(all, inventory.Related{Rel: g.rel, Keys: []inventory.Key{g.key}})
+		}
+	}
+	return all
+}
+
 // standingOf are the postings for many that cover a transaction and were not
 // reversed, in the order they were heard: the first of each document, whichever
 // of it and its reversal was heard first. A reversal without number takes back

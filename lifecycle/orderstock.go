@@ -16,7 +16,7 @@ import (
 // off again and again (itemstock.go).
 
 // stockRules is the version of what is said here, stored with it.
-const stockRules = "stock-2"
+const stockRules = "stock-3"
 
 // orderStock is the book of what left stock for one order. A click-and-collect
 // pickup rings a receipt and closes an order: if both issue stock, the goods left
@@ -24,7 +24,7 @@ const stockRules = "stock-2"
 type orderStock struct{ stockBook }
 
 func (b *orderStock) tell(rules *Rules, key inventory.ScopedKey, _ *Evidence, now time.Time) inventory.Lifecycle {
-	return b.told(rules, key, stockRules, now, func(said []entry) ([]claim, string) {
+	l := b.told(rules, key, stockRules, now, func(said []entry) ([]claim, string) {
 		var names itemNames
 		for i := range said {
 			names.learn(&said[i].Event)
@@ -112,6 +112,16 @@ func (b *orderStock) tell(rules *Rules, key inventory.ScopedKey, _ *Evidence, no
 			Units: quantities(units), Sentence: sentence,
 		}, newest.Add(bookSettle)}}, sentence
 	})
+	seen := map[string]bool{}
+	for _, e := range b.words.inOrder(byArrival) {
+		r := receiptOf(&e.Event)
+		if e.Event.System != "pos" || r == "" || seen[r] || !succeeded(e.outcome) || controlTransaction(e.Event.Transaction) {
+			continue
+		}
+		seen[r] = true
+		l.Related = append(l.Related, inventory.Related{Rel: inventory.Inverse("fulfils"), Keys: []inventory.Key{{Name: inventory.KeyReceipt, Value: e.Event.KeyValue(inventory.KeyReceipt)}}})
+	}
+	return l
 }
 
 // leftBy is what left stock for an order: by receipts, each as it was first
@@ -170,6 +180,16 @@ func leftBy(said []entry) (tills []posting, own map[string][]posting) {
 		}
 	}
 	return tills, own
+}
+
+// orderOf is the order whose book the entries are in, empty where there is none.
+func orderOf(entries []entry) string {
+	for i := range entries {
+		if order := entries[i].Event.StockOrder(); order != "" {
+			return order
+		}
+	}
+	return ""
 }
 
 // receiptOf is the scoped receipt of an event, empty where it has none.

@@ -9,8 +9,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/stocktrace/stocktrace/inventory"
@@ -747,48 +745,4 @@ func parcelID(from, to int, p *Parcel) string {
 		fmt.Fprintf(h, "b %s %s\n", b.Key, b.Lesser)
 	}
 	return "mv-" + hex.EncodeToString(h.Sum(nil)[:16])
-}
-
-// fingerprint is equal for two lifecycles a reader could not tell apart. now is
-// no part of it: what only got older is not written again.
-func fingerprint(l *inventory.Lifecycle) string {
-	var b strings.Builder
-	for _, s := range []string{
-		string(l.Verdict), string(l.State), l.Sentence, l.Location, l.BusinessDate, l.RuleVersion, l.Component.String(),
-		l.PostedBy, strconv.FormatInt(l.NextAt.UnixMicro(), 36), strconv.FormatInt(l.UpdatedAt.UnixMicro(), 36), strconv.Itoa(len(l.Findings)),
-	} {
-		b.WriteString(s)
-		b.WriteByte(0)
-	}
-	for _, id := range l.RecordIDs {
-		b.WriteString(id)
-		b.WriteByte(0)
-	}
-	// What others say of it is in none of its records.
-	for i := range l.Steps {
-		b.WriteString(l.Steps[i].Note)
-		b.WriteString(strconv.FormatBool(l.Steps[i].Expected))
-		b.WriteString(strconv.FormatInt(l.Steps[i].OccurredAt.UnixMicro(), 36))
-	}
-	for i := range l.Findings {
-		b.WriteString(findingFingerprint(&l.Findings[i]))
-	}
-	if inventory.Book(l.Canonical.Name) {
-		// What a book shows follows from records that are not listed as its own.
-		b.WriteString(strconv.FormatInt(l.StartedAt.UnixMicro(), 36) + l.Register)
-		for i := range l.Lines {
-			x := &l.Lines[i]
-			b.WriteString(x.Item + "\x00" + x.Status + "\x00" + x.UOM + "\x00" + x.Owed.String() + "\x00" + x.Posted.String() + "\x00")
-		}
-	}
-	sum := sha256.Sum256([]byte(b.String()))
-	return string(sum[:16])
-}
-
-// findingFingerprint is equal for two findings a reader could not tell apart. It
-// holds all there is: a field left out would be left as it was in the store.
-func findingFingerprint(f *inventory.Finding) string {
-	h := sha256.New()
-	fmt.Fprintf(h, "%v", *f)
-	return string(h.Sum(nil)[:16])
 }

@@ -327,6 +327,9 @@ func divide(entries []entry) []cluster {
 		// people took out hears it where nothing else is left of the key.
 		var to *cluster
 		k := recurs.qualify(e.echo.To, e)
+		if e.echo.Rel == "returns" || e.echo.Rel == "replaces" {
+			k = recurs.last(e.echo.To, e)
+		}
 		for i := range clusters {
 			c := &clusters[i]
 			if slices.Contains(c.keys, k) && (drafts[i].out == "" || left[k] == 0) && (to == nil || inventory.CompareKeys(c.canonical, to.canonical) < 0) {
@@ -475,6 +478,26 @@ func (r recurring) qualify(k inventory.ScopedKey, e entry) inventory.ScopedKey {
 	use := starts[0]
 	for _, s := range starts[1:] {
 		if day.Sub(s).Abs() < day.Sub(use).Abs() {
+			use = s
+		}
+	}
+	return inventory.ScopedKey{Name: k.Name, Value: k.Value + "@" + use.Format(time.DateOnly)}
+}
+
+// last returns the key in force for what comes after a use, and may come long
+// after it: the last use that had begun by then.
+func (r recurring) last(k inventory.ScopedKey, e entry) inventory.ScopedKey {
+	starts, ok := r[k]
+	if !ok {
+		return k
+	}
+	day, err := time.Parse(time.DateOnly, e.Event.BusinessDate)
+	if err != nil {
+		day = e.Event.Time
+	}
+	use := starts[0]
+	for _, s := range starts[1:] {
+		if !s.After(day) {
 			use = s
 		}
 	}

@@ -406,6 +406,10 @@ func describe(l *inventory.Lifecycle, rules *Rules, a *assessment, entries []ent
 		// It carries the number of what it takes back.
 		l.Related = append(l.Related, inventory.Related{Rel: "reverses", Keys: []inventory.Key{{Name: inventory.KeyERPDocument, Value: d}}})
 	}
+	l.Related = append(l.Related, relatedBy(a.heard)...)
+	if order := orderOf(entries); order != "" {
+		l.Related = append(l.Related, inventory.Related{Rel: inventory.KeyOrderStock, Keys: []inventory.Key{{Name: inventory.KeyOrderStock, Value: order}}})
+	}
 	if day, ok := e.PostingDay(); ok && e.Covers == nil && l.Posting == inventory.PostingStoreDay {
 		l.Related = append(l.Related, inventory.Related{Rel: day.Name, Keys: []inventory.Key{inventory.Key(day)}})
 	}
