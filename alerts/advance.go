@@ -212,7 +212,7 @@ func (a *advance) refresh(inc *Incident) {
 // examples stay, to look back at.
 func emptied(c *Cluster) *Cluster {
 	e := *c
-	e.Open, e.Recent, e.Units, e.Values, e.RecentValues = 0, 0, nil, nil, nil
+	e.Open, e.Recent, e.Acknowledged, e.Units, e.Values, e.RecentValues = 0, 0, 0, nil, nil, nil
 	return &e
 }
 

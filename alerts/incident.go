@@ -44,6 +44,11 @@ type Cluster struct {
 	Groups    int
 	GroupsTop []Group
 	Examples  []Example
+	// Acknowledged counts those affected that somebody looks after. AcknowledgedBy
+	// are who said so, Assignees whose they are, each in order of the alphabet;
+	// of a cluster that is empty by now, who they were.
+	Acknowledged              int
+	AcknowledgedBy, Assignees []string
 }
 
 // Group is one finding group inside a cluster.

@@ -116,6 +116,8 @@ func composeCluster(m *Message, i *Incident, base string) {
 	m.fact("Units at risk", quantities(c.Units))
 	m.fact("Value at risk", amounts(c.Values))
 	m.fact("Owner", c.Owner)
+	m.fact("Acknowledged", c.acknowledged())
+	m.fact("Assigned to", list(c.Assignees, 3))
 
 	switch {
 	case c.Key.Kind == inventory.SourceSilent: // its stores are named already
@@ -154,6 +156,18 @@ func composeCluster(m *Message, i *Incident, base string) {
 			m.Labels[name] = value
 		}
 	}
+}
+
+// acknowledged says who looks after how much of it.
+func (c *Cluster) acknowledged() string {
+	if len(c.AcknowledgedBy) == 0 {
+		return ""
+	}
+	by := "by " + list(c.AcknowledgedBy, 3)
+	if c.Acknowledged < c.Open {
+		return fmt.Sprintf("%s of %s, %s", number(int64(c.Acknowledged)), number(int64(c.Open)), by)
+	}
+	return by
 }
 
 func (m *Message) query(c *Cluster) string {

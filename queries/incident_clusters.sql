@@ -29,7 +29,10 @@ SELECT
     at_risk.1, arrayMap(q -> toString(q), at_risk.2),
     worth.1, arrayMap(v -> toString(v), worth.2),
     recent_worth.1, arrayMap(v -> toString(v), recent_worth.2),
-    parts.1, parts.2
+    parts.1, parts.2,
+    uniqExactIf(affected, acknowledged_by != ''),
+    arraySort(groupUniqArrayIf(toString(acknowledged_by), acknowledged_by != '')),
+    arraySort(groupUniqArrayIf(toString(assignee), assignee != ''))
 FROM findings FINAL
 WHERE deleted = 0 AND state = 'open' AND severity != 'info'
 GROUP BY kind, cause, system, step, error_code

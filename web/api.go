@@ -40,8 +40,8 @@ type endpoint struct {
 	raw     http.HandlerFunc // answers with bytes instead
 	// export answers with everything a request selects, as lines.
 	export func(url.Values) (exportFunc, error)
-	deed    deedFunc         // does something: POST
-	body    []string         // fields of the deed it takes besides by and id
+	deed   deedFunc // does something: POST
+	body   []string // fields of the deed it takes besides by and id
 }
 
 // parameter is one a question takes.

@@ -262,6 +262,7 @@ func incidents(t *testing.T) map[string]alerts.Incident {
 	mapping.Severity, mapping.Title, mapping.Owner = inventory.Warning, "No item mapping", "integration"
 	mapping.Sentence = "No ERP item for <b>4006381333931</b> & 41 others | m-41"
 	mapping.Groups = 42
+	mapping.Acknowledged, mapping.AcknowledgedBy, mapping.Assignees = 81, []string{"mia", "tom <!here>"}, []string{"integration"}
 	mapping.GroupsTop = []alerts.Group{{ID: "g-1", What: "item_unmapped m-41 4006381333931", Open: 120}, {ID: "g-2", What: "item_unmapped m-41 <!channel>", Open: 80}, {ID: "g-3", Open: 7}}
 
 	silent := alerts.Cluster{

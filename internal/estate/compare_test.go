@@ -217,7 +217,7 @@ func TestTower(t *testing.T) {
 	}
 
 	broken := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = w.Write([]byte(`{"correlation_id": "c-1"}`+"\n"))
+		_, _ = w.Write([]byte(`{"correlation_id": "c-1"}` + "\n"))
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
 	}))

@@ -37,7 +37,7 @@ func (s *Store) Clusters(ctx context.Context, since time.Time) ([]alerts.Cluster
 		var (
 			c                                       alerts.Cluster
 			kind, cause, severity                   string
-			open, recent                            uint64
+			open, recent, acknowledged              uint64
 			places, uoms, quantities, worth, worths []string
 			recentWorth, recentWorths, parts        []string
 			placeCounts, partCounts                 []uint64
@@ -45,11 +45,17 @@ func (s *Store) Clusters(ctx context.Context, since time.Time) ([]alerts.Cluster
 		if err := scan(&kind, &cause, &c.Key.System, &c.Key.Step, &c.Key.ErrorCode, &severity, &c.Title, &c.Sentence,
 			&c.Action, &c.Owner, &c.Runbook, &open, &recent, &c.FirstOpened, &c.LastOpened, &c.Regions,
 			&places, &placeCounts, &uoms, &quantities, &worth, &worths, &recentWorth, &recentWorths,
-			&parts, &partCounts); err != nil {
+			&parts, &partCounts, &acknowledged, &c.AcknowledgedBy, &c.Assignees); err != nil {
 			return err
 		}
 		c.Key.Kind, c.Key.Cause, c.Severity = inventory.Kind(kind), inventory.Cause(cause), inventory.Severity(severity)
-		c.Open, c.Recent = int(open), int(recent)
+		c.Open, c.Recent, c.Acknowledged = int(open), int(recent), int(acknowledged)
+		if len(c.AcknowledgedBy) == 0 {
+			c.AcknowledgedBy = nil // as it comes back from what was stored: it did not change
+		}
+		if len(c.Assignees) == 0 {
+			c.Assignees = nil
+		}
 		c.FirstOpened, c.LastOpened = instant(c.FirstOpened), instant(c.LastOpened)
 		c.Locations = len(places)
 		for _, p := range largest(places, placeCounts) {
@@ -271,6 +277,10 @@ type clusterBody struct {
 	Groups       int           `json:"groups,omitempty"`
 	GroupsTop    []groupBody   `json:"groups_top,omitempty"`
 	Examples     []exampleBody `json:"examples,omitempty"`
+
+	Acknowledged   int      `json:"acknowledged,omitempty"`
+	AcknowledgedBy []string `json:"acknowledged_by,omitempty"`
+	Assignees      []string `json:"assignees,omitempty"`
 }
 
 type groupBody struct {
@@ -350,7 +360,7 @@ func fromIncident(i *alerts.Incident) incidentBody {
 			Owner: c.Owner, Runbook: c.Runbook, Open: c.Open, Recent: c.Recent, FirstOpened: micros(c.FirstOpened),
 			LastOpened: micros(c.LastOpened), Locations: c.Locations, LocationsTop: c.LocationsTop, Regions: c.Regions,
 			Units: fromQuantities(c.Units), Values: fromAmounts(c.Values), RecentValues: fromAmounts(c.RecentValues),
-			Groups: c.Groups,
+			Groups: c.Groups, Acknowledged: c.Acknowledged, AcknowledgedBy: c.AcknowledgedBy, Assignees: c.Assignees,
 		}
 		for _, g := range c.GroupsTop {
 			b.Cluster.GroupsTop = append(b.Cluster.GroupsTop, groupBody(g))
@@ -399,7 +409,7 @@ func decodeIncident(id string, body []byte) (alerts.Incident, error) {
 			Key: c.key(), Severity: inventory.Severity(c.Severity), Title: c.Title, Sentence: c.Sentence, Action: c.Action,
 			Owner: c.Owner, Runbook: c.Runbook, Open: c.Open, Recent: c.Recent, FirstOpened: fromMicros(c.FirstOpened),
 			LastOpened: fromMicros(c.LastOpened), Locations: c.Locations, LocationsTop: c.LocationsTop, Regions: c.Regions,
-			Groups: c.Groups,
+			Groups: c.Groups, Acknowledged: c.Acknowledged, AcknowledgedBy: c.AcknowledgedBy, Assignees: c.Assignees,
 		}
 		var err error
 		if i.Cluster.Units, err = toQuantities(c.Units); err == nil {

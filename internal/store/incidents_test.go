@@ -126,6 +126,10 @@ func TestClustersCountCauses(t *testing.T) {
 		f := finding(fmt.Sprintf("m-%d", i), fmt.Sprintf("c-%04d", i), inventory.MappingUnknown)
 		f.Cause, f.ErrorCode, f.Severity = inventory.CauseMappingDefect, "item_unmapped", inventory.Warning
 		f.Group, f.GroupKey.Detail = fmt.Sprintf("g-item-%d", i/3), fmt.Sprintf("item_unmapped m-41 it's\t%d", i/3)
+		f.Assignee = "integration"
+		if i < 3 {
+			f.AcknowledgedBy = []string{"mia", "tom", "mia"}[i]
+		}
 		all = append(all, f)
 	}
 	for _, location := range []string{"0001", "0002"} {
@@ -155,6 +159,7 @@ func TestClustersCountCauses(t *testing.T) {
 		common(alerts.Cluster{
 			Key: mapping, Severity: inventory.Warning, Title: "Not in ERP", Open: 7, Recent: 7,
 			FirstOpened: minuteAgo, LastOpened: minuteAgo, Locations: 1, LocationsTop: []string{"0123"}, Regions: []string{"north"},
+			Acknowledged: 3, AcknowledgedBy: []string{"mia", "tom"}, Assignees: []string{"integration"},
 			Groups: 3, GroupsTop: []alerts.Group{
 				{ID: "g-item-0", What: "item_unmapped m-41 it's\t0", Open: 3},
 				{ID: "g-item-1", What: "item_unmapped m-41 it's\t1", Open: 3},
