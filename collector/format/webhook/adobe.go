@@ -82,7 +82,7 @@ func adobeObject(m *message, kind string, v, at *jsonread.Value) {
 	case is("sales_order", "increment_id"):
 		adobeOrder(m, v, at)
 	default:
-		m.problem(v, fmt.Sprintf("%q says nothing of stock, and is not read: subscribe to orders, shipments, credit memos and source items.", short(kind)))
+		m.problem(v, fmt.Sprintf("%q is not read here: of stock is told by orders, shipments, credit memos and source items.", short(kind)))
 	}
 }
 

@@ -51,7 +51,7 @@ func readAmazon(m *message) {
 	case "FBA_OUTBOUND_SHIPMENT_STATUS":
 		amazonShipment(m, v, payload.First("FBAOutboundShipmentStatusNotification", "fbaOutboundShipmentStatusNotification"))
 	default:
-		m.problem(m.body, fmt.Sprintf("%q says nothing of stock, and is not read: subscribe to ORDER_CHANGE, FULFILLMENT_ORDER_STATUS, FBA_OUTBOUND_SHIPMENT_STATUS and FBA_INVENTORY_AVAILABILITY_CHANGES.", short(kind)))
+		m.problem(m.body, fmt.Sprintf("%q is not read here: of stock is told by ORDER_CHANGE, FULFILLMENT_ORDER_STATUS, FBA_OUTBOUND_SHIPMENT_STATUS and FBA_INVENTORY_AVAILABILITY_CHANGES.", short(kind)))
 	}
 }
 
@@ -201,16 +201,7 @@ func amazonInventory(m *message, v, p *jsonread.Value) {
 			d.fail(market, "names no SKU: nothing can be counted from it.")
 		}
 		for _, member := range get(market, "FulfillmentInventory").Fields() {
-			count := member.Value
-			if count.Kind != jsonread.Number {
-				continue
-			}
-			if q, ok := d.quantity(count.Use(), count); ok {
-				d.line(inventory.Line{
-					Item: sku, ItemScheme: "sku", Quantity: q, UOM: "EA", Measure: "absolute", Bucket: amazonBucket(member.Name), Status: amazonStatus(member.Name),
-					Ownership: "own", AsOf: d.TimeAsSent, Activity: stepName(member.Name),
-				})
-			}
+			d.amazonCount(sku, member, "")
 		}
 		if len(d.Lines) == 0 {
 			d.fail(market, "counts nothing.")
@@ -219,8 +210,35 @@ func amazonInventory(m *message, v, p *jsonread.Value) {
 	}
 }
 
-func amazonBucket(name string) string {
-	if strings.EqualFold(name, "Fulfillable") {
+// amazonCount adds a count, or the counts of a breakdown (reserved, inbound).
+func (d *draft) amazonCount(sku string, member jsonread.Member, within string) {
+	count := member.Value
+	if within == "" && count.Is(jsonread.Object) {
+		for _, part := range count.Fields() {
+			d.amazonCount(sku, part, strings.TrimSuffix(stepName(member.Name), "_quantity_breakdown"))
+		}
+		return
+	}
+	if count.Kind != jsonread.Number {
+		return
+	}
+	if q, ok := d.quantity(count.Use(), count); ok {
+		d.line(inventory.Line{
+			Item: sku, ItemScheme: "sku", Quantity: q, UOM: "EA", Measure: "absolute", Bucket: amazonBucket(within, member.Name),
+			Status: amazonStatus(member.Name), Ownership: "own", AsOf: d.TimeAsSent, Activity: stepName(member.Name),
+		})
+	}
+}
+
+func amazonBucket(within, name string) string {
+	switch name = strings.ToLower(name); {
+	case within == "reserved", name == "pendingcustomerorderintransit":
+		return "reserved"
+	case name == "futuresupplybuyable", within == "inbound" && name == "working":
+		return "projected" // not on its way yet
+	case within == "inbound":
+		return "in_transit"
+	case name == "fulfillable":
 		return "available"
 	}
 	return "on_hand"

@@ -41,7 +41,7 @@ func readCommercetools(m *message) {
 		strings.HasPrefix(kind, "Parcel"), strings.HasPrefix(kind, "LineItemState"):
 		commercetoolsChange(m, kind, v)
 	default:
-		m.problem(v, fmt.Sprintf("%q says nothing of stock, and is not read: subscribe to messages of orders and inventory entries.", short(kind)))
+		m.problem(v, fmt.Sprintf("%q is not read here: of stock is told by messages of orders and inventory entries.", short(kind)))
 	}
 }
 

@@ -51,7 +51,7 @@ func readShopify(m *message) {
 	case "inventory_transfers", "inventory_shipments":
 		shopifyTransfer(m, resource, action)
 	default:
-		m.problem(m.body, fmt.Sprintf("%q is a topic that says nothing of stock, and is not read: subscribe to orders, fulfillments, refunds, returns, inventory_levels, inventory_transfers and inventory_shipments.", short(topic)))
+		m.problem(m.body, fmt.Sprintf("%q is a topic that is not read here: of stock is told by orders, fulfillments, refunds, returns, inventory_levels, inventory_transfers and inventory_shipments.", short(topic)))
 	}
 }
 
@@ -153,7 +153,12 @@ func shopifyOrder(m *message, action string) {
 	}
 	d := m.draft(v, workflow, step, system)
 	gid := d.gid(v, "Order")
-	if gid == "" {
+	switch {
+	case gid != "":
+	case v.First("order_id", "admin_graphql_api_order_id").Given() && v.Get("line_items") == nil:
+		m.problem(v, fmt.Sprintf("is about an order's %q, which says nothing of stock, and is not read: unsubscribe from it.", short(action)))
+		return
+	default:
 		m.problem(v, "is an order without id.")
 		return
 	}
@@ -191,9 +196,14 @@ func shopifyOrder(m *message, action string) {
 		d.keep(name, v.Get(name))
 	}
 	moves := step == "ordered" || step == "completed"
+	// Of an order paid at the till, what is to be sent leaves with its fulfillment.
+	sent := workflow == "sale" && len(v.Get("shipping_lines").List()) > 0 && v.Get("fulfillment_status").String() != "fulfilled"
 	currency, basis := v.Get("currency").String(), shopifyBasis(v)
 	for _, item := range v.Get("line_items").List() {
-		d.shopifyLine(number(d.gid(item, "LineItem")), item, item, item.First("quantity", "current_quantity"), -1, moves, currency, basis)
+		l := d.shopifyLine(number(d.gid(item, "LineItem")), item, item, item.First("quantity", "current_quantity"), -1, moves, currency, basis)
+		if l != nil && sent && l.Stock == "" && item.Get("fulfillment_status").String() != "fulfilled" {
+			l.Activity, l.Stock = "sale_for_delivery", "value_only"
+		}
 	}
 	at := ""
 	if action != "create" && action != "delete" {
@@ -235,7 +245,12 @@ func shopifyTracking(m *message) {
 	}
 	d.key("fulfillment", d.text(v.Get("fulfillment_id")))
 	d.keep("shipment_status", v.Get("status"))
-	d.identify("fulfillment_events", id)
+	if m.header("X-Shopify-Topic") == "fulfillment_events/delete" {
+		d.Outcome = inventory.Reversed
+		d.identify("fulfillment_events", "delete", id)
+	} else {
+		d.identify("fulfillment_events", id)
+	}
 	d.done()
 }
 
@@ -538,6 +553,9 @@ func shopifyTransfer(m *message, resource, action string) {
 	d := m.draft(v, "transfer", step, "oms")
 	kind := map[string]string{"inventory_transfers": "InventoryTransfer", "inventory_shipments": "InventoryShipment"}[resource]
 	gid := d.gid(v, kind)
+	if shipment := v.Get("shipment_id"); gid == "" && shipment.Given() {
+		gid = d.text(shipment) // its tracking has changed
+	}
 	if gid == "" {
 		m.problem(v, "is a transfer without id.")
 		return

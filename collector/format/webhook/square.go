@@ -35,7 +35,7 @@ func readSquare(m *message) {
 	case strings.HasPrefix(kind, "refund."):
 		squareRefund(m, kind, object.Get("refund"))
 	case kind != "" && v.Get("event_id").Given():
-		m.problem(v, fmt.Sprintf("%q is a topic that says nothing of stock, and is not read: subscribe to inventory.count.updated, order.* and refund.*.", short(kind)))
+		m.problem(v, fmt.Sprintf("%q is a topic that is not read here: of stock is told by inventory.count.updated, order.* and refund.*.", short(kind)))
 	case v.Get("count", "occurred_at").Given():
 		// What people counted; Square's own counts are calculated.
 		squareCount(m, v.Get("count"))
