@@ -71,6 +71,9 @@ func (a *assessment) judgeOrder(newest time.Time) {
 			u := &a.steps[j]
 			switch {
 			case step.Early != "":
+				if u.proven && u.ok == nil {
+					continue // it happened, and nobody knows when
+				}
 				if u.ok != nil && !u.ok.Event.Time.After(s.ok.Event.Time.Add(uncertainty)) || a.workflow.Steps[j].When != nil && !u.expected {
 					continue
 				}

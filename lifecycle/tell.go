@@ -160,6 +160,9 @@ func (s *lives) arrive(a *assessment, arrived []entry, until, now time.Time) {
 		case l.closed.IsZero():
 			l.closed = at
 			l.closedBy, l.resolution = closing(a, l, arrived)
+			if s.renamed(a, l) {
+				l.resolution = inventory.Disproved
+			}
 			l.provisional = l.step >= 0 && a.steps[l.step].ok == nil && a.steps[l.step].proven
 		case l.instant && l.resolution != inventory.Disproved:
 			// It told of something that, as is now heard, was not so.
@@ -194,6 +197,9 @@ func (s *lives) arrive(a *assessment, arrived []entry, until, now time.Time) {
 			case l.comesAnew(&c, arrived):
 				l.anew = append(l.anew, at)
 			}
+			if c.instant && l.closed.IsZero() {
+				l.closed, l.closedBy, l.resolution = at, &arrived[len(arrived)-1], inventory.Recovered // now it is over
+			}
 			l.condition = c
 			continue
 		}
@@ -225,6 +231,17 @@ func (s *lives) arrive(a *assessment, arrived []entry, until, now time.Time) {
 // wake has it looked at again at a time.
 func (s *lives) wake(at time.Time) {
 	s.next = sooner(s.next, at)
+}
+
+// renamed reports whether what l tells goes on under another id, because the
+// record it is about turned out to be another: nothing has ended.
+func (s *lives) renamed(a *assessment, l *life) bool {
+	for i := range a.conditions {
+		if c := &a.conditions[i]; c.kind == l.kind && c.step == l.step && s.of(c.id) == nil {
+			return true
+		}
+	}
+	return false
 }
 
 func holds(a *assessment, id string) bool {

@@ -64,7 +64,7 @@ func accept(t *testing.T, baskets []*estate.Basket, seed uint64, sales int, roug
 	// Far enough back that the last batch of the ERP has run.
 	now := time.Now()
 	o.History = estate.History{Sales: sales, From: now.Add(-33 * time.Hour), To: now.Add(-3 * time.Hour)}
-	o.Rate, o.Sales = 0, 0
+	o.Rate, o.Sales, o.Dealings = 0, 0, 0
 	var told bytes.Buffer
 	o.Truth = &told
 	e, err := estate.New(o)

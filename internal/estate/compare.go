@@ -254,6 +254,9 @@ func (c *comparison) day(d *DayTruth, l *ObservedLifecycle) {
 
 func (c *comparison) sale(s *SaleTruth, l *ObservedLifecycle) {
 	r := c.report
+	if l == nil && s.StartedAt.After(c.asOf) {
+		return // nothing of it had been said by then
+	}
 	r.Sales++
 	if l == nil {
 		c.differ(&r.Verdicts, s, string(s.Verdict), "no lifecycle")

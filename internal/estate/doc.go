@@ -5,6 +5,9 @@
 //	schedule.go   which store sells what and when          (a pure function of seed and time)
 //	episodes.go   outages, silent feeds, mapping gaps       (likewise)
 //	flow.go       what becomes of one sale, hop by hop      → messages
+//	dealing.go    what else the retailer does: a flow is a list of legs → messages, truth
+//	mishap.go     what may go wrong at any leg, and with any booking
+//	flow_*.go     the flows, with what may go wrong with each alone
 //	days.go       stores whose days are posted as a whole   → messages, truth
 //	truth.go      what must be said of it, from its messages → truth, as NDJSON
 //	feed.go       each system's export: order, batches, watermarks

@@ -39,10 +39,39 @@ type eventData struct {
 	Device         string            `json:"device,omitempty"`
 	Keys           map[string]string `json:"keys,omitempty"`
 	Transaction    *transactionJSON  `json:"transaction,omitempty"`
+	PostingDate    string            `json:"posting_date,omitempty"`
+	Error          *errorJSON        `json:"error,omitempty"`
+	Refs           []refJSON         `json:"refs,omitempty"`
+	Totals         *totalsJSON       `json:"totals,omitempty"`
 	ReasonCode     string            `json:"reason_code,omitempty"`
+	Approval       *approvalJSON     `json:"approval,omitempty"`
 	EnteredOffline bool              `json:"entered_offline,omitempty"`
 	Covers         *coversJSON       `json:"covers,omitempty"`
 	Lines          []lineJSON        `json:"lines,omitempty"`
+}
+
+type errorJSON struct {
+	Code  string `json:"code"`
+	Field string `json:"field,omitempty"`
+	Value string `json:"value,omitempty"`
+}
+
+type refJSON struct {
+	Rel  string            `json:"rel"`
+	Keys map[string]string `json:"keys"`
+}
+
+type totalsJSON struct {
+	Register     string `json:"register"`
+	Transactions int    `json:"transactions"`
+	First        string `json:"first"`
+	Last         string `json:"last"`
+}
+
+type approvalJSON struct {
+	State string `json:"state"`
+	By    string `json:"by,omitempty"`
+	Role  string `json:"role,omitempty"`
 }
 
 type coversJSON struct {
@@ -65,10 +94,16 @@ type lineJSON struct {
 	ItemIDs    map[string]string `json:"item_ids,omitempty"`
 	Quantity   string            `json:"quantity"`
 	UOM        string            `json:"uom,omitempty"`
+	Measure    string            `json:"measure,omitempty"`
 	Bucket     string            `json:"bucket,omitempty"`
 	Status     string            `json:"status,omitempty"`
+	StatusFrom string            `json:"status_from,omitempty"`
+	StatusTo   string            `json:"status_to,omitempty"`
 	Activity   string            `json:"activity,omitempty"`
 	Stock      string            `json:"stock,omitempty"`
+	AsOf       string            `json:"as_of,omitempty"`
+	Counted    string            `json:"counted,omitempty"`
+	Book       string            `json:"book,omitempty"`
 	UnitValue  string            `json:"unit_value,omitempty"`
 	ValueBasis string            `json:"value_basis,omitempty"`
 	Currency   string            `json:"currency,omitempty"`
@@ -97,7 +132,8 @@ func cloudEventOf(e *inventory.Event, zone *time.Location) cloudEvent {
 		Data: eventData{
 			Workflow: e.Workflow, Step: e.Step, System: e.System, Outcome: string(e.Outcome), Attempt: e.Attempt,
 			Location: e.Location, Register: e.Register, BusinessDate: e.BusinessDate, Operator: e.Operator, Device: e.Device,
-			Keys: named(e.Keys), Transaction: transactionOf(e), ReasonCode: e.ReasonCode, EnteredOffline: e.EnteredOffline,
+			Keys: named(e.Keys), Transaction: transactionOf(e), PostingDate: e.PostingDate,
+			Error: errorOf(e), Refs: refsOf(e), Totals: totalsOf(e), ReasonCode: e.ReasonCode, Approval: approvalOf(e), EnteredOffline: e.EnteredOffline,
 			Covers: coversOf(e), Lines: linesOf(e),
 		},
 	}
@@ -122,6 +158,36 @@ func transactionOf(e *inventory.Event) *transactionJSON {
 	return &transactionJSON{t.Kind, t.Mode, t.Status, t.Sequence, t.SequenceMax}
 }
 
+func errorOf(e *inventory.Event) *errorJSON {
+	if e.Error == nil {
+		return nil
+	}
+	return &errorJSON{e.Error.Code, e.Error.Field, e.Error.Value}
+}
+
+func refsOf(e *inventory.Event) []refJSON {
+	var refs []refJSON
+	for _, r := range e.Refs {
+		refs = append(refs, refJSON{r.Rel, named(r.Keys)})
+	}
+	return refs
+}
+
+func totalsOf(e *inventory.Event) *totalsJSON {
+	t := e.Totals
+	if t == nil {
+		return nil
+	}
+	return &totalsJSON{t.Register, t.Transactions, t.First, t.Last}
+}
+
+func approvalOf(e *inventory.Event) *approvalJSON {
+	if e.Approval == nil {
+		return nil
+	}
+	return &approvalJSON{e.Approval.State, e.Approval.By, e.Approval.Role}
+}
+
 func coversOf(e *inventory.Event) *coversJSON {
 	if e.Covers == nil {
 		return nil
@@ -135,7 +201,8 @@ func linesOf(e *inventory.Event) []lineJSON {
 		l := &e.Lines[i]
 		lines[i] = lineJSON{
 			Line: l.Line, Item: l.Item, ItemScheme: l.ItemScheme, ItemIDs: named(l.ItemIDs), Quantity: l.Quantity.String(),
-			UOM: l.UOM, Bucket: l.Bucket, Status: l.Status, Activity: l.Activity, Stock: l.Stock,
+			UOM: l.UOM, Measure: l.Measure, Bucket: l.Bucket, Status: l.Status, StatusFrom: l.StatusFrom, StatusTo: l.StatusTo,
+			Activity: l.Activity, Stock: l.Stock, AsOf: l.AsOf, Counted: l.Counted, Book: l.Book,
 			UnitValue: l.UnitValue, ValueBasis: l.ValueBasis, Currency: l.Currency,
 		}
 	}
@@ -180,6 +247,11 @@ func attributes(e *inventory.Event, to pcommon.Map) error {
 	}
 	if t := transactionOf(e); t != nil {
 		if err := putJSON("transaction", t); err != nil {
+			return err
+		}
+	}
+	if r := refsOf(e); r != nil {
+		if err := putJSON("refs", r); err != nil {
 			return err
 		}
 	}

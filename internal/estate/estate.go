@@ -7,14 +7,17 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/stocktrace/stocktrace/inventory"
 )
 
 // Estate is a simulated retailer. It runs once.
 type Estate struct {
 	opts     Options
 	stores   []*store
-	start    time.Time // where the schedule began, at the very first start
-	live     time.Time // where the history ends and the live part begins
+	depots   []inventory.Location // the warehouses
+	start    time.Time            // where the schedule began, at the very first start
+	live     time.Time            // where the history ends and the live part begins
 	schedule *schedule
 	episodes *episodes
 	client   *client
@@ -93,8 +96,12 @@ func plan(opts Options) (*Estate, error) {
 	if err != nil {
 		return nil, err
 	}
+	depots, err := warehouses()
+	if err != nil {
+		return nil, err
+	}
 	e := &Estate{
-		opts: opts, stores: stores, truth: newTruthWriter(opts.Truth),
+		opts: opts, stores: stores, depots: depots, truth: newTruthWriter(opts.Truth),
 		silent: map[mark]bool{}, stats: Stats{Faults: map[Fault]int64{}},
 	}
 	if err := e.begin(groups); err != nil {

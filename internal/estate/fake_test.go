@@ -331,14 +331,11 @@ func (r *receiver) cloudEvent(raw []byte) string {
 	if e.Type != "inventory."+d.Workflow+"."+d.Step {
 		r.problem("the type %s contradicts %s %s", e.Type, d.Workflow, d.Step)
 	}
-	if _, err := time.Parse(time.DateOnly, d.BusinessDate); err != nil {
+	if _, err := time.Parse(time.DateOnly, d.BusinessDate); err != nil && d.BusinessDate != "" {
 		r.problem("business date: %v", err)
 	}
 	r.lines(d.Lines)
 	system := d.System
-	if system == adjusted.System {
-		system = "pos" // sent by the same feed
-	}
 	r.keep(id, keptEvent{content: string(raw), system: system, location: d.Location, at: e.Time})
 	return ""
 }

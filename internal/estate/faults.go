@@ -53,6 +53,36 @@ const (
 	// feed and three hours.
 	SilentFeed Fault = "silent_feed"
 
+	// What may go wrong with a dealing besides (see dealing).
+
+	// StepLost: what should happen next never does.
+	StepLost Fault = "step_lost"
+	// StepLate: it happens after its deadline.
+	StepLate Fault = "step_late"
+	// StepDeadLettered: it is dead-lettered, and nobody asks for a replay.
+	StepDeadLettered Fault = "step_dead_lettered"
+	// StepRejected, StepDiscarded, StepHeld, StepStuck: a system refuses it, a person
+	// throws it away, it waits for somebody to release it, or for a lock that never
+	// goes.
+	StepRejected  Fault = "step_rejected"
+	StepDiscarded Fault = "step_discarded"
+	StepHeld      Fault = "step_held"
+	StepStuck     Fault = "step_stuck"
+	// NotListed: the article is not set up at the place.
+	NotListed Fault = "not_listed"
+	// TriedForEver: it succeeds after more attempts than anybody's patience.
+	TriedForEver Fault = "tried_for_ever"
+	// WrongSign, WrongPlace, WrongStatus: booked the wrong way round, at another
+	// place, in another status.
+	WrongSign   Fault = "wrong_sign"
+	WrongPlace  Fault = "wrong_place"
+	WrongStatus Fault = "wrong_status"
+	// OtherDay: booked for another business date; OtherValue: at another price.
+	OtherDay   Fault = "other_day"
+	OtherValue Fault = "other_value"
+	// PartlyPosted: the ERP says that it booked a part, and never the rest.
+	PartlyPosted Fault = "partly_posted"
+
 	// Near-misses.
 
 	// Retried: an attempt fails and the next succeeds in time.
@@ -67,7 +97,7 @@ const (
 	BothTransports Fault = "both_transports"
 )
 
-// AllFaults lists every fault and near-miss in the order in which they are
+// AllFaults lists every fault and near-miss of sales, stores and feeds in the order in which they are
 // drawn. Append only: the order is part of what a seed means.
 var AllFaults = []Fault{
 	DuplicateSuppressed, DuplicateSubmitted, PostedTwice,
@@ -75,6 +105,17 @@ var AllFaults = []Fault{
 	LostTelemetry, DelayedERP, LateMiddleware, DeadLetterReplayed, DeadLetterStalled,
 	QuantitySlip, MappingGap, StoreOffline, SilentFeed,
 	Retried, SplitPosting, CancelledAndReposted, SameBasket, BothTransports,
+}
+
+// allFaults are AllFaults and what else may go wrong with dealings.
+func allFaults() []Fault {
+	all := slices.Clone(AllFaults)
+	for _, f := range dealingFaults {
+		if !slices.Contains(all, f) {
+			all = append(all, f)
+		}
+	}
+	return all
 }
 
 // Faults holds the rate of each fault, from 0 (never, also when absent) to 1.
@@ -85,21 +126,31 @@ var FaultPresets = map[string]Faults{
 	// none: a day on which everything works.
 	"none": {},
 	// default: a retailer that just about breaks its promise of 99.5 %.
-	"default": {
+	"default": Faults{
 		DuplicateSuppressed: 0.002, DuplicateSubmitted: 0.002, PostedTwice: 0.001,
 		DroppedBeforeMiddleware: 0.0005, DroppedBeforeMapping: 0.0005, DroppedBeforeERP: 0.001, DroppedBeforeOMS: 0.001,
 		LostTelemetry: 0.002, DelayedERP: 0.003, LateMiddleware: 0.002, DeadLetterReplayed: 0.001, DeadLetterStalled: 0.0005,
 		QuantitySlip: 0.001, MappingGap: 0.002, StoreOffline: 0.02, SilentFeed: 0.1,
 		Retried: 0.01, SplitPosting: 0.01, CancelledAndReposted: 0.002, SameBasket: 0.005, BothTransports: 0.005,
-	},
+	}.besides(0.0015),
 	// heavy: every fault often enough to meet every other; for tests.
-	"heavy": {
+	"heavy": Faults{
 		DuplicateSuppressed: 0.02, DuplicateSubmitted: 0.02, PostedTwice: 0.03,
 		DroppedBeforeMiddleware: 0.01, DroppedBeforeMapping: 0.01, DroppedBeforeERP: 0.02, DroppedBeforeOMS: 0.02,
 		LostTelemetry: 0.03, DelayedERP: 0.04, LateMiddleware: 0.03, DeadLetterReplayed: 0.02, DeadLetterStalled: 0.02,
 		QuantitySlip: 0.03, MappingGap: 0.02, StoreOffline: 0.3, SilentFeed: 1,
 		Retried: 0.03, SplitPosting: 0.03, CancelledAndReposted: 0.02, SameBasket: 0.02, BothTransports: 0.02,
-	},
+	}.besides(0.04),
+}
+
+// besides adds the faults of dealings that f does not name, at one rate.
+func (f Faults) besides(rate float64) Faults {
+	for _, name := range dealingFaults {
+		if _, ok := f[name]; !ok {
+			f[name] = rate
+		}
+	}
+	return f
 }
 
 // ParseFaults reads a preset, single rates, or a preset with single rates over
@@ -136,7 +187,7 @@ func ParseFaults(s string) (Faults, error) {
 // String writes the rates in the form read by [ParseFaults], in drawing order.
 func (f Faults) String() string {
 	parts := []string{"none"}
-	for _, name := range AllFaults {
+	for _, name := range allFaults() {
 		if rate := f[name]; rate != 0 {
 			parts = append(parts, string(name)+"="+strconv.FormatFloat(rate, 'g', -1, 64))
 		}
@@ -146,8 +197,8 @@ func (f Faults) String() string {
 
 func (f Faults) validate() error {
 	for _, name := range slices.Sorted(maps.Keys(f)) {
-		if !slices.Contains(AllFaults, name) {
-			return fmt.Errorf("faults: nothing is called %q; there are %s", name, joinFaults(AllFaults))
+		if !slices.Contains(allFaults(), name) {
+			return fmt.Errorf("faults: nothing is called %q; there are %s", name, joinFaults(allFaults()))
 		}
 		// Written so that NaN is refused too.
 		if rate := f[name]; !(rate >= 0 && rate <= 1) {

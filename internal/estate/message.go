@@ -27,10 +27,18 @@ const (
 	feedMiddleware
 	feedOMS
 	feedERP
+	feedWMS
+	feedStoreApp
+	feedMarketplace
+	feedSupplier
 	feedCount
 )
 
-var feedNames = [feedCount]string{"pos", "middleware", "oms", "erp"}
+var feedNames = [feedCount]string{"pos", "middleware", "oms", "erp", "wms", "store_app", "marketplace", "supplier"}
+
+// central are the feeds that speak for all places at once; each store's tills
+// speak for themselves.
+var central = []feedID{feedMiddleware, feedOMS, feedERP, feedWMS, feedStoreApp, feedMarketplace, feedSupplier}
 
 // String returns the system's name, as its watermarks say it.
 func (f feedID) String() string { return feedNames[f] }
@@ -73,14 +81,22 @@ type message struct {
 	offline bool
 	// day is the business date of a store's day posted as a whole.
 	day string
+	// says is the event itself, of what is no sale (see dealing).
+	says *inventory.Event
 
 	seq uint64 // order of planning, which breaks ties
 }
+
+// distant reports whether the message is sent so long after what it is about began
+// that the end of a run does not wait for it.
+func (m *message) distant() bool { return m.says != nil && m.send.Sub(m.sale.at) > drainMost }
 
 // source names the sender: the CloudEvents source, or what an instance makes of
 // the OTLP resource.
 func (m *message) source() string {
 	switch {
+	case m.says != nil:
+		return m.says.Source
 	case m.via != cloudEvents:
 		name, instance := m.service()
 		return name + "/" + instance
@@ -93,6 +109,10 @@ func (m *message) source() string {
 
 // service is the OTLP resource: service.name and service.instance.id.
 func (m *message) service() (name, instance string) {
+	if m.says != nil {
+		name, instance, _ = strings.Cut(m.says.Source, "/")
+		return name, instance
+	}
 	switch m.feed {
 	case feedERP:
 		return "erp", m.sale.store.erp.instance
@@ -108,6 +128,9 @@ func (m *message) recordID() string { return inventory.RecordID(m.source(), m.id
 
 // weight estimates the bytes it takes on the wire, to bound requests.
 func (m *message) weight() int {
+	if m.says != nil {
+		return 900 + 170*len(m.says.Lines)
+	}
 	lines := len(m.lines)
 	if !m.bare && m.ref != posted {
 		lines = len(m.sale.basket.Lines)
@@ -127,7 +150,7 @@ func (m *message) spanID() string { return hexOf(16, 0, "span/"+m.id) }
 
 // parentSpanID is the till's span for everything in the sale's own trace.
 func (m *message) parentSpanID() string {
-	if m.document != "" || m.feed == feedPOS {
+	if m.says != nil || m.document != "" || m.feed == feedPOS {
 		return ""
 	}
 	return hexOf(16, 0, "span/"+saleID(m.sale, posCompleted, 1))
@@ -135,6 +158,9 @@ func (m *message) parentSpanID() string {
 
 // event is what the message says.
 func (m *message) event() inventory.Event {
+	if m.says != nil {
+		return *m.says
+	}
 	s := m.sale
 	e := inventory.Event{
 		ID: m.id, Source: m.source(), Time: m.at, TraceID: m.traceID(), SpanID: m.spanID(), ParentSpanID: m.parentSpanID(),

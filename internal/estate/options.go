@@ -34,6 +34,9 @@ type Options struct {
 	// DayShare is the share of stores whose days the ERP posts as a whole, in the
 	// night, without naming receipts.
 	DayShare float64
+	// Dealings is how many other dealings there are for a sale, on average, from 0 to
+	// 1: transfers, receipts, counts, orders.
+	Dealings float64
 	// Baskets are the documents sold, drawn with repetition; none: made up.
 	Baskets []*Basket
 	// Faults are the rates of what goes wrong.
@@ -80,7 +83,7 @@ type Options struct {
 func Defaults() Options {
 	return Options{
 		Server: "http://127.0.0.1:8080", OTLPGRPC: "127.0.0.1:4317", OTLPHTTP: "http://127.0.0.1:4318",
-		Seed: 1, Stores: 600, BatchShare: 0.1, DayShare: 0.5, Faults: FaultPresets["default"], Deadlines: ContractDeadlines,
+		Seed: 1, Stores: 600, BatchShare: 0.1, DayShare: 0.5, Dealings: 0.25, Faults: FaultPresets["default"], Deadlines: ContractDeadlines,
 		Rate: 5, Heartbeat: 4 * time.Minute, CatchUp: 15 * time.Minute,
 		Concurrency: 4, BatchSize: 500,
 	}
@@ -174,6 +177,7 @@ func (o *Options) validate() error {
 	refuse(o.Stores < len(regions), "%d stores are too few for %d regions", o.Stores, len(regions))
 	refuse(o.Stores > 9999, "%d stores do not fit four-digit numbers", o.Stores)
 	refuse(!(o.DayShare >= 0 && o.DayShare <= 1), "the share of stores posting by the day is %v, not a number from 0 to 1", o.DayShare)
+	refuse(!(o.Dealings >= 0 && o.Dealings <= 1), "the dealings for a sale are %v, not a number from 0 to 1", o.Dealings)
 	refuse(!(o.BatchShare >= 0 && o.BatchShare <= 1), "the share of batch stores is %v, not a number from 0 to 1", o.BatchShare)
 	refuse(!(o.Rate >= 0 && o.Rate <= 10_000), "the rate is %v, not a number from 0 to 10000 sales per second", o.Rate)
 	refuse(o.Sales < 0 || o.History.Sales < 0, "the number of sales is negative")

@@ -187,6 +187,14 @@ func (e *Estate) appoint(at time.Time, d duty) {
 	heap.Push(&e.agenda, appointment{at: at, duty: d})
 }
 
+// await puts a message that is still to be sent on the agenda.
+func (e *Estate) await(m *message) {
+	heap.Push(&e.agenda, appointment{at: m.send, duty: sendMessage, message: m})
+	if !m.distant() {
+		e.unsent++
+	}
+}
+
 // keep does what is due.
 func (e *Estate) keep(ctx context.Context, a appointment, now time.Time) error {
 	switch a.duty {
@@ -196,14 +204,15 @@ func (e *Estate) keep(ctx context.Context, a appointment, now time.Time) error {
 				e.ledger.done([]*message{m}) // acknowledged by an earlier run
 				continue
 			}
-			heap.Push(&e.agenda, appointment{at: m.send, duty: sendMessage, message: m})
-			e.unsent++
+			e.await(m)
 		}
 		if !e.schedule.ended() {
 			e.appoint(e.schedule.cursor.Slot.start(), drawSales)
 		}
 	case sendMessage:
-		e.unsent--
+		if !a.message.distant() {
+			e.unsent--
+		}
 		f := a.message.feed
 		e.batch[f].messages = append(e.batch[f].messages, a.message)
 		if len(e.batch[f].messages) >= fullBatch {
@@ -232,27 +241,33 @@ func (e *Estate) draw() []*message {
 	}
 	var all []*message
 	slot := e.schedule.cursor.Slot
-	for _, s := range e.schedule.next() {
-		messages, faults := travel(&e.opts, e.episodes, e.schedule, s)
-		truth := judge(&e.opts, e.live, s, messages, faults)
+	take := func(truth SaleTruth, messages []*message) {
 		e.truth.write(line{Sale: &truth})
-		if truth.FinalAt.Sub(s.at) <= drainMost {
+		if truth.FinalAt.Sub(truth.StartedAt) <= drainMost {
 			e.final = later(e.final, truth.FinalAt)
 		}
 		for _, m := range messages {
 			m.seq = e.planned
 			e.planned++
 		}
-		e.ledger.planned(s.slot, len(messages))
+		e.ledger.planned(slot, len(messages))
 		all = append(all, messages...)
 
 		e.mu.Lock()
 		e.stats.Sales++
 		e.stats.Events += int64(len(messages))
-		for _, f := range faults {
+		for _, f := range truth.Faults {
 			e.stats.Faults[f]++
 		}
 		e.mu.Unlock()
+	}
+	for _, s := range e.schedule.next() {
+		messages, faults := travel(&e.opts, e.episodes, e.schedule, s)
+		take(judge(&e.opts, e.live, s, messages, faults), messages)
+		for _, d := range e.dealings(s) {
+			messages := d.messages()
+			take(d.judge(messages), messages)
+		}
 	}
 	days, truths := e.schedule.post(slot, false)
 	for i := range truths {
@@ -334,7 +349,7 @@ func (e *Estate) offline(s *store, at time.Time) (window, bool) {
 
 // complete lets the systems say how far they have sent.
 func (e *Estate) complete(at time.Time) {
-	for _, f := range []feedID{feedMiddleware, feedOMS, feedERP} {
+	for _, f := range central {
 		m := mark{feed: f, through: at.Add(-markLag), said: at}
 		// At its last instant too: what was held back goes out then.
 		for _, t := range []time.Time{at, at.Add(-time.Millisecond)} {
@@ -380,7 +395,7 @@ func (e *Estate) sendHistory(ctx context.Context) error {
 		// nothing of what is still to come is missing.
 		if now := e.opts.Clock.Now().UTC(); now.Sub(alive) >= markEvery {
 			alive = now
-			for _, f := range []feedID{feedMiddleware, feedOMS, feedERP} {
+			for _, f := range central {
 				e.batch[f].marks = append(e.batch[f].marks, mark{feed: f, through: e.start, said: now})
 			}
 			return e.flush(ctx)
@@ -402,8 +417,7 @@ func (e *Estate) sendHistory(ctx context.Context) error {
 		for _, m := range e.draw() {
 			switch {
 			case m.send.After(e.live):
-				heap.Push(&e.agenda, appointment{at: m.send, duty: sendMessage, message: m})
-				e.unsent++
+				e.await(m)
 			case e.opts.Shuffle:
 				loose = append(loose, m)
 			default:
@@ -433,7 +447,7 @@ func (e *Estate) sendHistory(ctx context.Context) error {
 // farewell lets every feed say that it is complete, now that it is.
 func (e *Estate) farewell(now time.Time) []mark {
 	var marks []mark
-	for _, f := range []feedID{feedMiddleware, feedOMS, feedERP} {
+	for _, f := range central {
 		marks = append(marks, mark{feed: f, through: now, said: now})
 	}
 	for _, s := range e.stores {

@@ -19,6 +19,7 @@ var begin = time.Date(2026, 11, 25, 14, 0, 3, 0, time.UTC) // a Wednesday
 // small is a retailer whose day passes in a second of test time.
 func small(change func(*Options)) Options {
 	o := Defaults()
+	o.Dealings = 0
 	o.Clock = &jumpClock{now: begin}
 	o.Stores, o.BatchShare, o.DayShare = 24, 0, 0
 	o.Faults = maps.Clone(FaultPresets["heavy"])

@@ -72,6 +72,7 @@ func (e *Estate) begun() map[string]string {
 		"seed": strconv.FormatUint(o.Seed, 10), "stores": strconv.Itoa(o.Stores),
 		"batch share": strconv.FormatFloat(o.BatchShare, 'g', -1, 64),
 		"day share":   strconv.FormatFloat(o.DayShare, 'g', -1, 64),
+		"dealings":    strconv.FormatFloat(o.Dealings, 'g', -1, 64),
 		"baskets":     baskets, "faults": o.Faults.String(), "deadlines": fmt.Sprint(o.Deadlines),
 	}
 }

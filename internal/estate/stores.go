@@ -258,7 +258,25 @@ func (g *tradingGroup) trade(t time.Time) float64 {
 	return weight
 }
 
-// Locations returns the stores a retailer of these options has, without making
+// warehouses are the retailer's, one a region, in order of regions. They never
+// close.
+func warehouses() ([]inventory.Location, error) {
+	all := make([]inventory.Location, len(regions))
+	for i := range regions {
+		r := &regions[i]
+		zone, err := time.LoadLocation(r.cities[0].zone)
+		if err != nil {
+			return nil, fmt.Errorf("build warehouses: %w", err)
+		}
+		all[i] = inventory.Location{
+			ID: fmt.Sprintf("W%02d", i+1), Name: r.cities[0].name + " warehouse", Region: r.name, Zone: zone,
+			Owner: "logistics-" + r.name, Posting: inventory.PostingRealtime,
+		}
+	}
+	return all, nil
+}
+
+// Locations returns the stores and warehouses a retailer of these options has, without making
 // it: an instance wants to know them before there is anything to sell to.
 func Locations(opts Options) ([]inventory.Location, error) {
 	stores, _, err := buildStores(opts.Seed, opts.Stores, opts.BatchShare, opts.DayShare)
@@ -269,7 +287,8 @@ func Locations(opts Options) ([]inventory.Location, error) {
 	for i, s := range stores {
 		locations[i] = s.Location
 	}
-	return locations, nil
+	depots, err := warehouses()
+	return append(locations, depots...), err
 }
 
 // WriteLocations writes the locations file of the retailer, in the form that

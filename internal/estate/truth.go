@@ -2,6 +2,7 @@ package estate
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -89,7 +90,7 @@ func judge(opts *Options, live time.Time, s *sale, messages []*message, faults [
 		return t
 	}
 
-	v := verdictOf{opts: opts, live: live, sale: s, owed: s.basket.owed, truth: &t}
+	v := verdictOf{opts: opts, live: live, sale: s, owed: s.basket.owed, moves: len(s.basket.owed) > 0, truth: &t}
 	for _, ref := range []inventory.StepRef{posCompleted, accepted, mapped, availability, posted} {
 		v.hop(ref, messages)
 	}
@@ -122,6 +123,9 @@ type verdictOf struct {
 	truth *SaleTruth
 	hops  []*hop
 
+	// moves: it moves goods, so that something is owed at all.
+	moves bool
+
 	conflicted, stalled, failed, overdue, late bool
 }
 
@@ -130,14 +134,18 @@ type hop struct {
 	ref   inventory.StepRef
 	due   time.Time
 	after *hop
+	// missing is what it is called when it does not come.
+	missing inventory.Kind
 
-	ok        time.Time // first success; zero: none seen
-	told      time.Time // when that was sent
-	mourned   time.Time // when it was last said to be dead-lettered
-	unmapped  bool      // failed for want of a mapping
-	buried    bool      // dead-lettered
-	requested bool      // a replay was asked for
-	proven    bool      // not seen, but a later hop is
+	ok        time.Time      // first success; zero: none seen
+	told      time.Time      // when that was sent
+	mourned   time.Time      // when it was last said to be dead-lettered
+	unmapped  bool           // failed for want of a mapping
+	buried    bool           // dead-lettered
+	requested bool           // a replay was asked for
+	refused   inventory.Kind // it will not be done, and what that is called
+	waits     inventory.Kind // it waits, and what that is called once it is due
+	proven    bool           // not seen, but a later hop is
 }
 
 func (h *hop) isLate() bool { return !h.ok.IsZero() && !h.due.IsZero() && h.ok.After(h.due) }
@@ -183,33 +191,55 @@ func (v *verdictOf) hop(ref inventory.StepRef, messages []*message) {
 		h.due = v.sale.at.Add(deadline)
 	}
 	for _, m := range messages {
-		if m.ref != ref {
-			continue
-		}
-		switch m.outcome {
-		case inventory.OK:
-			if h.ok.IsZero() || m.at.Before(h.ok) {
-				h.ok, h.told = m.at, m.send
-			}
-		case inventory.ReplayRequested:
-			h.requested = true
-			v.truth.FinalAt = later(v.truth.FinalAt, m.at.Add(d.Replay))
-		case inventory.DeadLettered:
-			h.buried = true
-			h.mourned = later(h.mourned, m.send)
-		default:
-			// Neither completes nor ends the step.
-		}
-		if m.failure != nil && strings.HasSuffix(m.failure.Code, "_unmapped") {
-			h.unmapped = true
+		if m.ref == ref {
+			v.hear(h, m.outcome, m.at, m.send, m.failure)
 		}
 	}
-	if !h.ok.IsZero() {
-		for before := h.after; before != nil; before = before.after {
-			before.proven = before.ok.IsZero()
-		}
-	}
+	v.prove(h)
 	v.hops = append(v.hops, h)
+}
+
+// hear takes in what a hop says, and when it is sent.
+func (v *verdictOf) hear(h *hop, outcome inventory.Outcome, at, sent time.Time, failure *inventory.Error) {
+	switch outcome {
+	case inventory.OK, inventory.Partial:
+		if h.ok.IsZero() || at.Before(h.ok) {
+			h.ok, h.told = at, sent
+		}
+	case inventory.ReplayRequested:
+		h.requested = true
+		v.truth.FinalAt = later(v.truth.FinalAt, at.Add(v.opts.Deadlines.Replay))
+	case inventory.DeadLettered:
+		h.buried = true
+		h.mourned = later(h.mourned, sent)
+	case inventory.Rejected:
+		h.refused = inventory.RejectedKind
+	case inventory.Discarded:
+		h.refused = inventory.DiscardedKind
+	case inventory.Held:
+		h.waits = inventory.HeldKind
+	case inventory.Retrying:
+		h.waits = inventory.Stall
+	default:
+		// Neither completes nor ends the step.
+	}
+	switch {
+	case failure == nil:
+	case strings.HasSuffix(failure.Code, "_unmapped"):
+		h.unmapped = true
+	case failure.Code == "not_in_assortment":
+		h.refused = inventory.NotInAssortment
+	}
+}
+
+// prove says of the hops before a successful one that they happened.
+func (v *verdictOf) prove(h *hop) {
+	if h.ok.IsZero() {
+		return
+	}
+	for before := h.after; before != nil; before = before.after {
+		before.proven = before.ok.IsZero()
+	}
 }
 
 func (v *verdictOf) find(ref inventory.StepRef) *hop {
@@ -227,7 +257,7 @@ func (v *verdictOf) missing(h *hop) inventory.Kind {
 	if v.sale.basket.Workflow == workflowReturn && h.ref == posted {
 		return inventory.ReturnNotPosted
 	}
-	return inventory.MissingStep
+	return cmp.Or(h.missing, inventory.MissingStep)
 }
 
 // say adds the findings about one hop: one fact, one kind.
@@ -265,6 +295,15 @@ func (v *verdictOf) say(h *hop) {
 			v.stalled = true
 			expect(Expected{Kind: inventory.StalledReplay, State: inventory.FindingOpen})
 		}
+	case h.wrong() && h.refused != "":
+		v.failed = true
+		expect(Expected{Kind: h.refused, State: inventory.FindingOpen})
+		tolerate(v.missing(h)) // where only a part of it was heard first
+	case h.wrong() && h.waits != "":
+		v.stalled = v.stalled || h.waits == inventory.Stall
+		v.overdue = true
+		expect(Expected{Kind: h.waits, State: inventory.FindingOpen})
+		tolerate(v.missing(h))
 	case h.wrong():
 		v.overdue = true
 		if !h.explained((*hop).wrong) {
@@ -409,7 +448,7 @@ func (v *verdictOf) verdict() inventory.Verdict {
 		return inventory.FailedV
 	case v.overdue:
 		return inventory.Overdue
-	case len(v.owed) == 0:
+	case !v.moves:
 		return inventory.NotExpected
 	case v.late:
 		return inventory.CompleteLate
