@@ -167,9 +167,9 @@ func Compare(truth *Truth, got Observed, asOf time.Time) *Report {
 		delete(c.findings, d.id())
 	}
 	for id, l := range lifecycles {
-		// A register's day tells of no document; what is said in it counts. A day's
-		// posting is part of its day.
-		if l.Workflow == workflowRegisterDay || l.Workflow == workflowPostingBatch && l.Verdict == inventory.Complete {
+		// A register's day, an order's stock and an item's tell of no document; what is
+		// said in them counts. A day's posting is part of its day.
+		if slices.Contains(books, l.Workflow) || l.Workflow == workflowPostingBatch && l.Verdict == inventory.Complete {
 			delete(lifecycles, id)
 		}
 	}

@@ -17,7 +17,6 @@ import (
 const (
 	workflowPostingDay   = "posting_day"
 	workflowPostingBatch = "posting_batch"
-	workflowRegisterDay  = "register_day"
 	// dayRunAfter is when the run takes a day up, after its end by the store's clock,
 	// and dayRunSpread over what time stores have their turn.
 	dayRunAfter  = 3 * time.Hour
@@ -25,6 +24,9 @@ const (
 	// dayDue is when a day is late, after its end.
 	dayDue = 28 * time.Hour
 )
+
+// books are what an instance tells of many documents together.
+var books = []string{"register_day", "order_stock", "item_stock"}
 
 // dayKey is one store's business date.
 type dayKey struct {

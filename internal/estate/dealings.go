@@ -10,7 +10,11 @@ import (
 
 // flows are all kinds of business besides selling, in the order in which they are
 // drawn. Append only: the order is part of what a seed means.
-var flows = []*flow{&transferFlow, &receiptFlow, &putawayFlow, &vendorReturnFlow}
+var flows = []*flow{
+	&transferFlow, &receiptFlow, &putawayFlow, &vendorReturnFlow,
+	&fulfilmentFlow, &reservationFlow, &marketplaceFlow, &directShipFlow, &onlineReturnFlow,
+	&countFlow, &adjustmentFlow, &snapshotFlow,
+}
 
 // dealings draws what else happens at the store around a sale, and works it out:
 // mostly nothing. It is a function of the sale alone.
