@@ -62,7 +62,7 @@ func BenchmarkPipeline(b *testing.B) {
 			b.Fatal(err)
 		}
 		before := cpu(b)
-		if err := checkProtoDepth(encoded, canonical.TransportTraces); err != nil {
+		if _, err := checkProto(encoded, canonical.TransportTraces); err != nil {
 			b.Fatal(err)
 		}
 		if err := next.ConsumeTraces(b.Context(), r.Traces()); err != nil {

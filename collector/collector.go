@@ -174,7 +174,7 @@ func (c *Collector) Factories() (otelcol.Factories, error) {
 	f.Receivers, errs[0] = otelcol.MakeFactoryMap[receiver.Factory](otlpreceiver.NewFactory())
 	f.Processors, errs[1] = otelcol.MakeFactoryMap[processor.Factory](memorylimiterprocessor.NewFactory(), newProcessorFactory(noConfig, func(processor.Settings) (*metrics, error) { return c.intake.metrics, nil }))
 	f.Exporters, errs[2] = otelcol.MakeFactoryMap[exporter.Factory](NewExporterFactory(noConfig, func(exporter.Settings, component.Config) (Options, error) { return c.options, nil }))
-	f.Extensions, errs[3] = otelcol.MakeFactoryMap[extension.Factory](newExtensionFactory(c.intake, c.options.TLS.ClientCA != "", c.intake.handler(c.options)))
+	f.Extensions, errs[3] = otelcol.MakeFactoryMap[extension.Factory](newExtensionFactory(c.intake, c.options.TLS.ClientCA != "", c.options.seals(), c.intake.handler(c.options)))
 	f.Telemetry = newTelemetryFactory(c.options.Logger)
 	return f, errors.Join(errs[:]...)
 }

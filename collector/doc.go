@@ -27,5 +27,6 @@
 //   - stocktrace (extension): what the upstream receiver leaves open. It reports
 //     rejected records as partial success, keeps requests that are not OTLP,
 //     refuses values nested so deeply that decoding would exhaust the stack,
-//     says when to retry, and checks the bearer token.
+//     says when to retry, and checks the bearer token. A plain request it seals,
+//     so that only the exporter decodes it (see sealed.go).
 package collector

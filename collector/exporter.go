@@ -77,6 +77,11 @@ func (x *logExporter) Capabilities() consumer.Capabilities {
 
 // ConsumeTraces returns nil when every span is on disk.
 func (x *logExporter) ConsumeTraces(ctx context.Context, td ptrace.Traces) error {
+	request, sealed := unsealTraces(td)
+	if sealed {
+		batch, err := canonical.ReadTraces(request, x.intake.now())
+		return x.export(ctx, canonical.TransportTraces, &batch, err)
+	}
 	x.intake.privacy.Traces(td)
 	batch, err := canonical.FromTraces(td, x.intake.now())
 	return x.export(ctx, canonical.TransportTraces, &batch, err)
@@ -84,6 +89,11 @@ func (x *logExporter) ConsumeTraces(ctx context.Context, td ptrace.Traces) error
 
 // ConsumeLogs returns nil when every log record is on disk.
 func (x *logExporter) ConsumeLogs(ctx context.Context, ld plog.Logs) error {
+	request, sealed := unsealLogs(ld)
+	if sealed {
+		batch, err := canonical.ReadLogs(request, x.intake.now())
+		return x.export(ctx, canonical.TransportLogs, &batch, err)
+	}
 	x.intake.privacy.Logs(ld)
 	batch, err := canonical.FromLogs(ld, x.intake.now())
 	return x.export(ctx, canonical.TransportLogs, &batch, err)
@@ -99,6 +109,10 @@ func (x *logExporter) ConsumeMetrics(ctx context.Context, md pmetric.Metrics) er
 func (x *logExporter) export(ctx context.Context, transport string, batch *canonical.Batch, err error) error {
 	if err != nil {
 		return consumererror.NewPermanent(fmt.Errorf("encode: %w", err))
+	}
+	if len(batch.Records)+len(batch.Rejected) == 0 {
+		x.intake.foreign(transport, batch.Foreign)
+		return nil // as where the processor has dropped them all
 	}
 	if err := x.intake.take(ctx, transport, batch); err != nil {
 		return refusedStatus(err)

@@ -48,6 +48,8 @@ type guard struct {
 	// certificates says that the server demands client certificates, so that who has
 	// no token is known all the same.
 	certificates bool
+	// seals says that plain requests pass the pipeline sealed.
+	seals bool
 	// others answers the paths under /v1/ that are not OTLP's, so that one port with
 	// TLS takes everything.
 	others http.Handler
@@ -59,10 +61,10 @@ var (
 	_ extensionauth.Server           = (*guard)(nil)
 )
 
-func newExtensionFactory(in *intake, certificates bool, others http.Handler) extension.Factory {
+func newExtensionFactory(in *intake, certificates, seals bool, others http.Handler) extension.Factory {
 	return extension.NewFactory(ExtensionType, noConfig,
 		func(context.Context, extension.Settings, component.Config) (extension.Extension, error) {
-			return &guard{intake: in, certificates: certificates, others: others}, nil
+			return &guard{intake: in, certificates: certificates, seals: seals, others: others}, nil
 		}, component.StabilityLevelStable)
 }
 
@@ -173,13 +175,19 @@ type guardedCodec struct {
 
 // Unmarshal decodes one message.
 func (c guardedCodec) Unmarshal(data mem.BufferSlice, v any) error {
-	whole := data.MaterializeToBuffer(mem.DefaultBufferPool())
+	buffer := mem.DefaultBufferPool().Get(sealedMost + data.Len())
+	whole := mem.NewBuffer(buffer, mem.DefaultBufferPool())
 	defer whole.Free()
-	encoded := whole.ReadOnlyData()
+	encoded := (*buffer)[sealedMost:]
+	data.CopyTo(encoded)
 	transport := transportOf(fmt.Sprintf("%T", v))
-	err := checkProtoDepth(encoded, transport)
+	plain, err := checkProto(encoded, transport)
 	if err == nil {
-		err = c.CodecV2.Unmarshal(mem.BufferSlice{whole}, v)
+		from := sealedMost
+		if plain && c.guard.seals {
+			from = seal(*buffer, transport)
+		}
+		err = c.CodecV2.Unmarshal(mem.BufferSlice{mem.SliceBuffer((*buffer)[from:])}, v)
 	}
 	if err != nil {
 		// gRPC calls this without the request's context.
@@ -240,6 +248,7 @@ func (g *guard) serveHTTP(w http.ResponseWriter, r *http.Request, next http.Hand
 		return
 	}
 	body, err := readBody(r)
+	plain := false
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
@@ -251,7 +260,7 @@ func (g *guard) serveHTTP(w http.ResponseWriter, r *http.Request, next http.Hand
 	case err == nil && media == jsonText:
 		err = checkJSONDepth(body)
 	case err == nil:
-		err = checkProtoDepth(body, transportOf(r.URL.Path))
+		plain, err = checkProto(body, transportOf(r.URL.Path))
 	}
 	if err != nil {
 		g.unreadable(w, r, media, body, err)
@@ -260,7 +269,12 @@ func (g *guard) serveHTTP(w http.ResponseWriter, r *http.Request, next http.Hand
 
 	ctx, tally := withTally(r.Context())
 	r = r.WithContext(ctx) //nolint:contextcheck // it is the request's own, with a tally in it
-	r.Body = io.NopCloser(bytes.NewReader(body))
+	request := body
+	if plain && g.seals {
+		request = append(make([]byte, sealedMost, sealedMost+len(body)), body...)
+		request = request[seal(request, transportOf(r.URL.Path)):]
+	}
+	r.Body = io.NopCloser(bytes.NewReader(request))
 	answer := recorded{header: w.Header(), code: http.StatusOK}
 	next.ServeHTTP(&answer, r)
 	switch {

@@ -85,6 +85,10 @@ type Options struct {
 	Version string
 }
 
+// seals reports whether requests may pass the pipeline sealed: nothing in it but
+// our own looks at records.
+func (o Options) seals() bool { return o.ConfigFile == "" && o.Privacy == nil }
+
 // TLS names the files of a server: its certificate and key, and the authority
 // that client certificates are demanded from. They are read again when they
 // change.

@@ -71,6 +71,9 @@ func (*canonicaliser) Capabilities() consumer.Capabilities {
 
 // ConsumeTraces passes on the spans that speak of inventory, if there are any.
 func (c *canonicaliser) ConsumeTraces(ctx context.Context, td ptrace.Traces) error {
+	if _, sealed := unsealTraces(td); sealed {
+		return c.traces.ConsumeTraces(ctx, td) // the exporter reads and counts
+	}
 	foreign := 0
 	td.ResourceSpans().RemoveIf(func(resource ptrace.ResourceSpans) bool {
 		resource.ScopeSpans().RemoveIf(func(scope ptrace.ScopeSpans) bool {
@@ -99,6 +102,9 @@ func (c *canonicaliser) ConsumeTraces(ctx context.Context, td ptrace.Traces) err
 
 // ConsumeLogs passes on the log records that speak of inventory.
 func (c *canonicaliser) ConsumeLogs(ctx context.Context, ld plog.Logs) error {
+	if _, sealed := unsealLogs(ld); sealed {
+		return c.logs.ConsumeLogs(ctx, ld)
+	}
 	foreign := 0
 	ld.ResourceLogs().RemoveIf(func(resource plog.ResourceLogs) bool {
 		resource.ScopeLogs().RemoveIf(func(scope plog.ScopeLogs) bool {

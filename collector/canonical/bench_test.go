@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/stocktrace/stocktrace/collector/canonical"
+	"github.com/stocktrace/stocktrace/internal/testenv/tillspans"
 )
 
 // request returns spans as a till sends them: 15 attributes and one line.
@@ -66,4 +67,17 @@ func BenchmarkFromCloudEvent(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// BenchmarkReadTraces is what a span costs that is read as it was sent.
+func BenchmarkReadTraces(b *testing.B) {
+	request := string(tillspans.Request(b, 0))
+	b.ReportAllocs()
+	for b.Loop() {
+		batch, err := canonical.ReadTraces(request, time.Now())
+		if err != nil || len(batch.Records) != tillspans.Count {
+			b.Fatal(err, len(batch.Records), batch.Rejected)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/tillspans.Count, "ns/span")
 }

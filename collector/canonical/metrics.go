@@ -105,29 +105,32 @@ func Points(metric pmetric.Metric) pmetric.NumberDataPointSlice {
 // FromMetrics reads the data points that are readings, like [FromTraces]. Each is
 // a record of its own: series and time are its id.
 func FromMetrics(md pmetric.Metrics, receivedAt time.Time) (Batch, error) {
-	var batch Batch
 	count := md.DataPointCount()
 	if count == 0 {
-		return batch, nil
+		return Batch{}, nil
 	}
-	batch.Records = make([]inventory.Record, 0, count)
-	dec := otlpDecoder{reader: newReader(), batch: &batch, receivedAt: receivedAt, transport: TransportMetrics, rawType: MetricsType}
+	dec := otlpDecoder{reader: newReader(), receivedAt: receivedAt, transport: TransportMetrics, rawType: MetricsType}
 	defer dec.release()
+	dec.batch.Records = make([]inventory.Record, 0, count)
 	index := 0
 	for _, resource := range md.ResourceMetrics().All() {
-		dec.source = source(resource.Resource().Attributes())
+		said, err := encoded(resource.Resource().Attributes())
+		if err != nil {
+			return Batch{}, err
+		}
+		dec.source = source(said)
 		for _, scope := range resource.ScopeMetrics().All() {
 			for _, metric := range scope.Metrics().All() {
 				for _, point := range Points(metric).All() {
 					if err := dec.point(index, resource, scope, metric, point); err != nil {
-						return batch, err
+						return Batch{}, err
 					}
 					index++
 				}
 			}
 		}
 	}
-	return batch, nil
+	return dec.batch, nil
 }
 
 func (dec *otlpDecoder) point(index int, resource pmetric.ResourceMetrics, scope pmetric.ScopeMetrics, metric pmetric.Metric, point pmetric.NumberDataPoint) error {
@@ -169,11 +172,14 @@ func (dec *otlpDecoder) point(index int, resource pmetric.ResourceMetrics, scope
 	case pmetric.NumberDataPointValueTypeEmpty:
 		// No value is told apart below: a reading without one is refused.
 	}
+	if dec.own, err = encoded(said); err != nil {
+		return fmt.Errorf("encode a data point: %w", err)
+	}
 	record := dec.next(raw)
 	e := &record.Event
 	e.Type = inventory.TypeReading
 	d := draft{event: e}
-	if err := dec.attributes(&d, said); err != nil {
+	if err := dec.attributes(&d); err != nil {
 		dec.settle(index, record, &d, point.Timestamp(), err, metricPlace)
 		return nil
 	}

@@ -1,6 +1,7 @@
 package canonical
 
 import (
+	"encoding/hex"
 	"errors"
 	"maps"
 	"math"
@@ -92,65 +93,35 @@ func Inherit(attributes, from pcommon.Map) {
 // and begins at its start. The error says that td cannot be encoded; a span
 // that cannot be read is rejected by itself, with its index among all spans.
 func FromTraces(td ptrace.Traces, receivedAt time.Time) (Batch, error) {
-	var batch Batch
-	count := td.SpanCount()
-	if count == 0 {
-		return batch, nil
-	}
-	encoded, err := new(ptrace.ProtoMarshaler).MarshalTraces(td)
+	request, err := new(ptrace.ProtoMarshaler).MarshalTraces(td)
 	if err != nil {
-		return batch, err
+		return Batch{}, err
 	}
-	raws, err := singles(encoded, count)
-	if err != nil {
-		return batch, err
-	}
-	batch.Records = make([]inventory.Record, 0, count)
-	dec := otlpDecoder{reader: newReader(), batch: &batch, receivedAt: receivedAt, transport: TransportTraces, rawType: TracesType}
-	defer dec.release()
-	index := 0
-	for _, resource := range td.ResourceSpans().All() {
-		dec.source = source(resource.Resource().Attributes())
-		for _, scope := range resource.ScopeSpans().All() {
-			for _, span := range scope.Spans().All() {
-				dec.span(index, span, raws[index])
-				index++
-			}
-		}
-	}
-	return batch, nil
+	return ReadTraces(string(request), receivedAt)
 }
 
 // FromLogs reads the log records that speak of inventory, like [FromTraces]. A
 // log record occurs at its time, or where it has none when it was observed.
 func FromLogs(ld plog.Logs, receivedAt time.Time) (Batch, error) {
-	var batch Batch
-	count := ld.LogRecordCount()
-	if count == 0 {
-		return batch, nil
-	}
-	encoded, err := new(plog.ProtoMarshaler).MarshalLogs(ld)
+	request, err := new(plog.ProtoMarshaler).MarshalLogs(ld)
 	if err != nil {
-		return batch, err
+		return Batch{}, err
 	}
-	raws, err := singles(encoded, count)
-	if err != nil {
-		return batch, err
-	}
-	batch.Records = make([]inventory.Record, 0, count)
-	dec := otlpDecoder{reader: newReader(), batch: &batch, receivedAt: receivedAt, transport: TransportLogs, rawType: LogsType}
-	defer dec.release()
-	index := 0
-	for _, resource := range ld.ResourceLogs().All() {
-		dec.source = source(resource.Resource().Attributes())
-		for _, scope := range resource.ScopeLogs().All() {
-			for _, record := range scope.LogRecords().All() {
-				dec.log(index, record, raws[index])
-				index++
-			}
-		}
-	}
-	return batch, nil
+	return ReadLogs(string(request), receivedAt)
+}
+
+// ReadTraces reads an encoded request, like [FromTraces]. What comes of it refers
+// to the request: one string instead of dozens of small ones for each span. The
+// error says that it is no OTLP.
+func ReadTraces(request string, receivedAt time.Time) (Batch, error) {
+	dec := otlpDecoder{receivedAt: receivedAt, transport: TransportTraces, rawType: TracesType}
+	return dec.request(request, dec.span)
+}
+
+// ReadLogs reads an encoded request, like [FromLogs] and [ReadTraces].
+func ReadLogs(request string, receivedAt time.Time) (Batch, error) {
+	dec := otlpDecoder{receivedAt: receivedAt, transport: TransportLogs, rawType: LogsType}
+	return dec.request(request, dec.log)
 }
 
 // RejectOTLP returns the quarantine's entry for a request that is not OTLP.
@@ -159,14 +130,13 @@ func RejectOTLP(raw []byte, transport, contentType string, err error, receivedAt
 }
 
 // source names the sender: service name and instance, as a URI reference.
-func source(resource pcommon.Map) string {
-	name, ok := resource.Get("service.name")
-	if !ok || name.AsString() == "" {
+func source(resource []attribute) string {
+	s := textOf(resource, "service.name")
+	if s == "" {
 		return ""
 	}
-	s := name.AsString()
-	if instance, ok := resource.Get("service.instance.id"); ok && instance.AsString() != "" {
-		s += "/" + instance.AsString()
+	if instance := textOf(resource, "service.instance.id"); instance != "" {
+		s += "/" + instance
 	}
 	if !strings.ContainsFunc(s, blank) {
 		return s
@@ -187,16 +157,74 @@ func source(resource pcommon.Map) string {
 // reference contains.
 func blank(r rune) bool { return r <= ' ' || r == 0x7f }
 
-// otlpDecoder reads the spans or log records of one request into a batch.
+// otlpDecoder reads the records of one request into a batch.
 type otlpDecoder struct {
 	*reader
-	batch              *Batch
+	batch              Batch
 	receivedAt         time.Time
 	transport, rawType string
 	source             string
+	inherited          []attribute // what resource and scope say for the record
+	own                []attribute // what it says itself, of the record before until read
+	arena              []byte      // holds raw records
 }
 
-// next makes room for the record at hand; drop takes it back.
+// request reads a request record by record, with what surrounds each and its
+// index among all.
+func (dec *otlpDecoder) request(encoded string, read func(index int, record *single) error) (Batch, error) {
+	count, err := countRecords(encoded)
+	if err != nil || count == 0 {
+		return Batch{}, err
+	}
+	dec.reader = newReader()
+	defer dec.release()
+	dec.batch.Records = make([]inventory.Record, 0, count)
+	dec.arena = make([]byte, 0, len(encoded)+len(encoded)/8)
+	index := 0
+	var record single
+	request := protoFields{rest: encoded}
+	for request.next() {
+		if request.tag != fieldResources<<3|asBytes {
+			continue
+		}
+		if record.resource, err = levelOf(request.s); err != nil {
+			return Batch{}, err
+		}
+		said, err := record.resource.attributes(fieldResourceAttributes)
+		if err != nil {
+			return Batch{}, err
+		}
+		dec.source = source(said)
+		resource := protoFields{rest: request.s}
+		for resource.next() {
+			if resource.tag != fieldItems<<3|asBytes {
+				continue
+			}
+			if record.scope, err = levelOf(resource.s); err != nil {
+				return Batch{}, err
+			}
+			near, err := record.scope.attributes(fieldScopeAttributes)
+			if err != nil {
+				return Batch{}, err
+			}
+			dec.inherited = inherited(near, said)
+			scope := protoFields{rest: resource.s}
+			for scope.next() {
+				if scope.tag != fieldItems<<3|asBytes {
+					continue
+				}
+				record.record = scope.s
+				if err := read(index, &record); err != nil {
+					return Batch{}, err
+				}
+				index++
+			}
+		}
+	}
+	return dec.batch, nil
+}
+
+// next makes room for the record at hand; reject takes it back.
 func (dec *otlpDecoder) next(raw []byte) *inventory.Record {
 	// A record is large; it is made in its place.
 	n := len(dec.batch.Records)
@@ -204,6 +232,17 @@ func (dec *otlpDecoder) next(raw []byte) *inventory.Record {
 	record := &dec.batch.Records[n]
 	record.ReceivedAt, record.Transport, record.RawType, record.Raw = dec.receivedAt, dec.transport, dec.rawType, raw
 	return record
+}
+
+// raw writes a record with what surrounds it. A request's records share arenas:
+// they live and die together.
+func (dec *otlpDecoder) raw(record *single) []byte {
+	if size := record.size(); size > cap(dec.arena)-len(dec.arena) {
+		dec.arena = make([]byte, 0, max(size, cap(dec.arena)/2))
+	}
+	from := len(dec.arena)
+	dec.arena = record.append(dec.arena)
+	return dec.arena[from:len(dec.arena):len(dec.arena)]
 }
 
 func (dec *otlpDecoder) reject(index int, record *inventory.Record, err error) {
@@ -217,43 +256,148 @@ func (dec *otlpDecoder) reject(index int, record *inventory.Record, err error) {
 	dec.batch.Records = dec.batch.Records[:last]
 }
 
-func (dec *otlpDecoder) span(index int, span ptrace.Span, raw []byte) {
-	if !Speaks(span.Attributes()) {
-		dec.batch.Foreign++
-		return
+// ids are the trace context of a record, as encoded.
+type ids struct{ trace, span, parent string }
+
+// hex writes ids into an event; the empty id, or one of zeros, is none.
+func (i ids) hex(e *inventory.Event) {
+	const most = 32
+	var b [2 * most]byte
+	n := 0
+	write := func(id string) (end int) {
+		if strings.Trim(id, "\x00") != "" && len(id) <= most-n/2 {
+			n += hex.Encode(b[n:], []byte(id))
+		}
+		return n
 	}
-	record := dec.next(raw)
+	trace, span, parent := write(i.trace), write(i.span), write(i.parent)
+	s := string(b[:n])
+	e.TraceID, e.SpanID, e.ParentSpanID = s[:trace], s[trace:span], s[span:parent]
+}
+
+func (dec *otlpDecoder) span(index int, encoded *single) error {
+	var (
+		context    ids
+		began, end uint64
+		failed     bool
+		speaks     bool
+		err        error
+	)
+	dec.own = dec.own[:0]
+	f := protoFields{rest: encoded.record}
+	for f.next() {
+		switch f.tag {
+		case 1<<3 | asBytes:
+			context.trace = f.s
+		case 2<<3 | asBytes:
+			context.span = f.s
+		case 4<<3 | asBytes:
+			context.parent = f.s
+		case 7<<3 | asFixed64:
+			began = f.n
+		case 8<<3 | asFixed64:
+			end = f.n
+		case 9<<3 | asBytes:
+			speaks, err = dec.says(f.s, speaks)
+		case 15<<3 | asBytes:
+			failed, err = failedOf(f.s)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if f.err != nil {
+		return f.err
+	}
+	if !speaks {
+		dec.batch.Foreign++
+		return nil
+	}
+	record := dec.next(dec.raw(encoded))
 	e := &record.Event
-	e.TraceID, e.SpanID, e.ParentSpanID = hexOf(span.TraceID()), hexOf(span.SpanID()), hexOf(span.ParentSpanID())
-	e.Began = instantOf(span.StartTimestamp())
+	context.hex(e)
+	e.Began = instantOf(pcommon.Timestamp(began))
 	d := draft{event: e}
-	err := dec.attributes(&d, span.Attributes())
-	if e.Outcome == "" && span.Status().Code() == ptrace.StatusCodeError {
+	err = dec.attributes(&d)
+	if e.Outcome == "" && failed {
 		// Said by the span in OTLP's own words; ok would claim the opposite.
 		e.Outcome = inventory.Failed
 	}
-	dec.settle(index, record, &d, span.EndTimestamp(), err, spanPlace)
+	dec.settle(index, record, &d, pcommon.Timestamp(end), err, spanPlace)
+	return nil
 }
 
-func (dec *otlpDecoder) log(index int, log plog.LogRecord, raw []byte) {
-	if !SpeaksLog(log) {
-		dec.batch.Foreign++
-		return
+// failedOf reports whether a span's status is an error.
+func failedOf(status string) (bool, error) {
+	failed := false
+	f := protoFields{rest: status}
+	for f.next() {
+		if f.tag == 3<<3|asVarint {
+			failed = ptrace.StatusCode(f.n) == ptrace.StatusCodeError
+		}
 	}
-	record := dec.next(raw)
+	return failed, f.err
+}
+
+func (dec *otlpDecoder) log(index int, encoded *single) error {
+	var (
+		context            ids
+		occurred, observed uint64
+		name               string
+		speaks             bool
+		err                error
+	)
+	dec.own = dec.own[:0]
+	f := protoFields{rest: encoded.record}
+	for f.next() {
+		switch f.tag {
+		case 1<<3 | asFixed64:
+			occurred = f.n
+		case 6<<3 | asBytes:
+			speaks, err = dec.says(f.s, speaks)
+		case 9<<3 | asBytes:
+			context.trace = f.s
+		case 10<<3 | asBytes:
+			context.span = f.s
+		case 11<<3 | asFixed64:
+			observed = f.n
+		case 12<<3 | asBytes:
+			name = f.s
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if f.err != nil {
+		return f.err
+	}
+	named := strings.HasPrefix(name, prefix)
+	if !speaks && !named {
+		dec.batch.Foreign++
+		return nil
+	}
+	record := dec.next(dec.raw(encoded))
 	e := &record.Event
-	e.TraceID, e.SpanID = hexOf(log.TraceID()), hexOf(log.SpanID())
+	context.hex(e)
 	d := draft{event: e}
-	err := dec.attributes(&d, log.Attributes())
-	if e.Type == "" && strings.HasPrefix(log.EventName(), prefix) {
-		e.Type = log.EventName()
+	err = dec.attributes(&d)
+	if e.Type == "" && named {
+		e.Type = name
 	}
 	d.unnamed = e.ID == "" && (e.TraceID == "" || e.SpanID == "")
-	occurred := log.Timestamp()
 	if occurred == 0 {
-		occurred = log.ObservedTimestamp()
+		occurred = observed
 	}
-	dec.settle(index, record, &d, occurred, err, logPlace)
+	dec.settle(index, record, &d, pcommon.Timestamp(occurred), err, logPlace)
+	return nil
+}
+
+// says notes an attribute of the record at hand, and whether it or one before
+// speaks of inventory.
+func (dec *otlpDecoder) says(encoded string, speaks bool) (bool, error) {
+	a, err := attributeOf(encoded)
+	dec.own = append(dec.own, a)
+	return speaks || a.ours(), err
 }
 
 // settle completes the record with what OTLP says outside of attributes.
@@ -291,28 +435,36 @@ func (dec *otlpDecoder) settle(index int, record *inventory.Record, d *draft, oc
 	}
 }
 
-// attributes reads a record's own attributes into the draft.
-func (dec *otlpDecoder) attributes(d *draft, attributes pcommon.Map) error {
-	for name, v := range attributes.All() {
-		rest, ours := strings.CutPrefix(name, prefix)
-		if ours {
-			if key, isKey := strings.CutPrefix(rest, keyPrefix); isKey {
-				if err := dec.key(d, name, key, v); err != nil {
-					return err
-				}
-				continue
-			}
-			if f, known := attributeFields[rest]; known {
-				if err := dec.field(d, f, name, v); err != nil {
-					return err
-				}
-				continue
-			}
+// attributes reads a record's own attributes, and what it inherits, into the
+// draft.
+func (dec *otlpDecoder) attributes(d *draft) error {
+	own := len(dec.own)
+	for _, a := range dec.inherited {
+		if !says(dec.own[:own], a.name) {
+			dec.own = append(dec.own, a)
 		}
-		// What cannot be written as text is left to the raw bytes.
-		if s, err := valueOf(v); err == nil && s.kind != none {
-			keep(&d.event.Attributes, name, s.text)
+	}
+	for i := range dec.own {
+		if err := dec.attribute(d, &dec.own[i]); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+func (dec *otlpDecoder) attribute(d *draft, a *attribute) error {
+	rest, ours := strings.CutPrefix(a.name, prefix)
+	if ours {
+		if key, isKey := strings.CutPrefix(rest, keyPrefix); isKey {
+			return dec.key(d, a, key)
+		}
+		if f, known := attributeFields[rest]; known {
+			return dec.field(d, &f, a)
+		}
+	}
+	// What cannot be written as text is left to the raw bytes.
+	if s, err := scalarOf(a.value); err == nil && s.kind != none {
+		keep(&d.event.Attributes, a.name, s.text)
 	}
 	return nil
 }
@@ -321,14 +473,14 @@ func attributePointer(name string) string { return pointer("/attributes", name) 
 
 // field reads one attribute. Structured fields come as JSON text, or as OTLP's
 // own lists and maps.
-func (dec *otlpDecoder) field(d *draft, f field[draft], name string, v pcommon.Value) error {
-	s, err := valueOf(v)
+func (dec *otlpDecoder) field(d *draft, f *field[draft], a *attribute) error {
+	s, err := scalarOf(a.value)
 	if err != nil {
-		return at(attributePointer(name), err)
+		return at(attributePointer(a.name), err)
 	}
 	if f.scalar != nil {
 		if err := f.set(d, s); err != nil {
-			return at(attributePointer(name), err)
+			return at(attributePointer(a.name), err)
 		}
 		return nil
 	}
@@ -336,101 +488,39 @@ func (dec *otlpDecoder) field(d *draft, f field[draft], name string, v pcommon.V
 		return nil
 	}
 	if s.kind != str && s.kind != structured {
-		return at(attributePointer(name), errors.New("must be JSON, but is "+show(s.text)))
+		return at(attributePointer(a.name), errors.New("must be JSON, but is "+show(s.text)))
 	}
-	return dec.read(s.text, "/attributes", name, name, &d.event.Attributes, func() error {
+	return dec.read(s.text, "/attributes", a.name, a.name, &d.event.Attributes, func() error {
 		return f.json(dec.reader, d)
 	})
 }
 
-func (dec *otlpDecoder) key(d *draft, attribute, name string, v pcommon.Value) error {
+func (dec *otlpDecoder) key(d *draft, a *attribute, name string) error {
 	if !keyName(name) {
-		return at(attributePointer(attribute), errKeyName)
+		return at(attributePointer(a.name), errKeyName)
 	}
-	add := func(v pcommon.Value) error {
-		s, err := valueOf(v)
+	add := func(value string) error {
+		s, err := scalarOf(value)
 		if err != nil {
-			return at(attributePointer(attribute), err)
+			return at(attributePointer(a.name), err)
 		}
 		text, err := s.asText()
 		if err != nil {
-			return at(attributePointer(attribute), err)
+			return at(attributePointer(a.name), err)
 		}
 		addKey(&d.event.Keys, name, text)
 		return nil
 	}
-	if v.Type() != pcommon.ValueTypeSlice {
-		return add(v)
+	elements, isList := elementsOf(a.value)
+	if !isList {
+		return add(a.value)
 	}
-	for _, element := range v.Slice().All() {
+	for _, element := range elements {
 		if err := add(element); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// valueOf reads an attribute's value; the text of a list or map is its JSON.
-func valueOf(v pcommon.Value) (scalar, error) {
-	switch v.Type() {
-	case pcommon.ValueTypeStr:
-		return scalar{str, v.Str()}, nil
-	case pcommon.ValueTypeInt:
-		return scalar{integer, strconv.FormatInt(v.Int(), 10)}, nil
-	case pcommon.ValueTypeDouble:
-		// The shortest decimal that is this double is the one the sender wrote.
-		return scalar{number, strconv.FormatFloat(v.Double(), 'f', -1, 64)}, nil
-	case pcommon.ValueTypeBool:
-		return scalar{boolean, strconv.FormatBool(v.Bool())}, nil
-	case pcommon.ValueTypeEmpty:
-		return scalar{}, nil
-	case pcommon.ValueTypeBytes:
-		return scalar{structured, v.AsString()}, nil
-	default:
-		if err := plain(v, 0); err != nil {
-			return scalar{}, err
-		}
-		return scalar{structured, v.AsString()}, nil
-	}
-}
-
-// plain returns an error where a list or map cannot be written as JSON.
-func plain(v pcommon.Value, depth int) error {
-	if depth > deepest {
-		return errDeep
-	}
-	switch v.Type() {
-	case pcommon.ValueTypeDouble:
-		if f := v.Double(); math.IsNaN(f) || math.IsInf(f, 0) {
-			return errors.New("contains a number that is none (NaN or infinity)")
-		}
-	case pcommon.ValueTypeSlice:
-		for _, element := range v.Slice().All() {
-			if err := plain(element, depth+1); err != nil {
-				return err
-			}
-		}
-	case pcommon.ValueTypeMap:
-		for _, element := range v.Map().All() {
-			if err := plain(element, depth+1); err != nil {
-				return err
-			}
-		}
-	default: // every other value can
-	}
-	return nil
-}
-
-// hexOf writes a trace or span id; the empty id is no id.
-func hexOf(id interface {
-	IsEmpty() bool
-	String() string
-},
-) string {
-	if id.IsEmpty() {
-		return ""
-	}
-	return id.String()
 }
 
 // timeOf is the instant of an OTLP timestamp; one past 2262 becomes a time that
