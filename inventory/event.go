@@ -220,6 +220,20 @@ func (e *Event) Identifiers() []ScopedKey {
 	return sortKeys(keys)
 }
 
+// correlation returns the event's correlation id where that is certainly its
+// first identifying key: no other name ranks before it, and most events have one.
+func (e *Event) correlation() (_ ScopedKey, ok bool) {
+	if e.CorrelationID == "" || e.Action != nil {
+		return ScopedKey{}, false
+	}
+	for i := range e.Keys {
+		if e.Keys[i].Name == KeyCorrelationID {
+			return ScopedKey{}, false
+		}
+	}
+	return Key{KeyCorrelationID, e.CorrelationID}.Scope(e.Location, e.Register)
+}
+
 // AllKeys returns every key the event carries, correlation and trace id
 // included, as sent.
 func (e *Event) AllKeys() []Key {

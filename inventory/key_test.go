@@ -3,6 +3,8 @@ package inventory
 import (
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 )
 
 func TestReceiptScope(t *testing.T) {
@@ -92,4 +94,23 @@ func TestStoreHours(t *testing.T) {
 	if !late.IsOpen(at("2026-11-24 01:00")) || late.IsOpen(at("2026-11-24 03:00")) {
 		t.Error("a span past midnight belongs to the day it began")
 	}
+}
+
+// The entry key is the least of the identifying keys, however it is found.
+func TestEntryKeyIsTheLeast(t *testing.T) {
+	names := []string{KeyCorrelationID, KeyReceipt, KeyDelivery, KeyOrder, KeyTransfer}
+	values := []string{"", " ", "a", "b", " a", "0007", "0123-04-000778"}
+	rapid.Check(t, func(t *rapid.T) {
+		r := Record{ID: "r", Event: Event{CorrelationID: rapid.SampledFrom(values).Draw(t, "correlation"), Location: "0123", Register: "04"}}
+		for range rapid.IntRange(0, 3).Draw(t, "keys") {
+			r.Event.Keys = append(r.Event.Keys, Key{rapid.SampledFrom(names).Draw(t, "name"), rapid.SampledFrom(values).Draw(t, "value")})
+		}
+		want := ScopedKey{KeyRecord, "r"}
+		if keys := r.Event.Identifiers(); len(keys) > 0 {
+			want = keys[0]
+		}
+		if got := r.EntryKey(); got != want {
+			t.Fatalf("enters by %v, its least key is %v", got, want)
+		}
+	})
 }

@@ -55,6 +55,9 @@ func (r *Record) Identity() Identity { return Identity{r.ID, r.Content} }
 // record always enters at the same home, and all records of a lifecycle are
 // found by the lifecycle's keys.
 func (r *Record) EntryKey() ScopedKey {
+	if k, ok := r.Event.correlation(); ok {
+		return k
+	}
 	if keys := r.Event.Identifiers(); len(keys) > 0 {
 		return keys[0]
 	}
@@ -166,7 +169,11 @@ func newHasher() *hasher { return &hasher{buf: make([]byte, 0, 1024)} }
 
 func (w *hasher) str(values ...string) {
 	for _, s := range values {
-		w.buf = binary.AppendUvarint(w.buf, uint64(len(s)))
+		if len(s) < 0x80 {
+			w.buf = append(w.buf, byte(len(s)))
+		} else {
+			w.buf = binary.AppendUvarint(w.buf, uint64(len(s)))
+		}
 		w.buf = append(w.buf, s...)
 	}
 }

@@ -166,6 +166,7 @@ type otlpDecoder struct {
 	source             string
 	inherited          []attribute // what resource and scope say for the record
 	own                []attribute // what it says itself, of the record before until read
+	meanings           []meaning   // of the attributes of the record before, by their places
 	arena              []byte      // holds raw records
 }
 
@@ -445,22 +446,49 @@ func (dec *otlpDecoder) attributes(d *draft) error {
 		}
 	}
 	for i := range dec.own {
-		if err := dec.attribute(d, &dec.own[i]); err != nil {
+		if i == len(dec.meanings) {
+			dec.meanings = append(dec.meanings, meaning{})
+		}
+		// Senders say the same in the same order for every record.
+		if m := &dec.meanings[i]; m.name != dec.own[i].name {
+			*m = meaningOf(dec.own[i].name)
+		}
+		if err := dec.attribute(d, dec.meanings[i], &dec.own[i]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (dec *otlpDecoder) attribute(d *draft, a *attribute) error {
-	rest, ours := strings.CutPrefix(a.name, prefix)
-	if ours {
-		if key, isKey := strings.CutPrefix(rest, keyPrefix); isKey {
-			return dec.key(d, a, key)
-		}
-		if f, known := attributeFields[rest]; known {
-			return dec.field(d, &f, a)
-		}
+// meaning is what the name of an attribute means: a key, a field of the contract,
+// or neither.
+type meaning struct {
+	name, key string
+	isKey     bool
+	field     *field[draft]
+}
+
+func meaningOf(name string) meaning {
+	m := meaning{name: name}
+	rest, ours := strings.CutPrefix(name, prefix)
+	if !ours {
+		return m
+	}
+	if m.key, m.isKey = strings.CutPrefix(rest, keyPrefix); m.isKey {
+		return m
+	}
+	if f, known := attributeFields[rest]; known {
+		m.field = &f
+	}
+	return m
+}
+
+func (dec *otlpDecoder) attribute(d *draft, m meaning, a *attribute) error {
+	switch {
+	case m.isKey:
+		return dec.key(d, a, m.key)
+	case m.field != nil:
+		return dec.field(d, m.field, a)
 	}
 	// What cannot be written as text is left to the raw bytes.
 	if s, err := scalarOf(a.value); err == nil && s.kind != none {

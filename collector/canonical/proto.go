@@ -30,7 +30,13 @@ type protoFields struct {
 }
 
 func (f *protoFields) next() bool {
-	if f.rest == "" || f.err != nil {
+	// Most fields are short texts: tag and length are a byte each.
+	if r := f.rest; len(r) >= 2 && r[0] < 0x80 && r[0] > 7 && uint64(r[0]&7) == asBytes && r[1] < 0x80 && len(r)-2 >= int(r[1]) {
+		end := 2 + int(r[1])
+		f.tag, f.s, f.rest = uint64(r[0]), r[2:end], r[end:]
+		return true
+	}
+	if f.rest == "" {
 		return false
 	}
 	var ok bool
@@ -82,6 +88,6 @@ func (f *protoFields) varint() (n uint64, ok bool) {
 }
 
 func (f *protoFields) fail() bool {
-	f.err = errEncoding
+	f.rest, f.err = "", errEncoding
 	return false
 }

@@ -115,10 +115,32 @@ func (s scalar) asDate() (string, error) {
 	if err != nil || text == "" {
 		return "", err
 	}
-	if _, err := time.Parse(time.DateOnly, text); err != nil {
+	if !isDate(text) {
 		return "", fmt.Errorf("must be a day written YYYY-MM-DD, but is %s", show(text))
 	}
 	return text, nil
+}
+
+// isDate reports whether s is a day of the calendar written YYYY-MM-DD.
+func isDate(s string) bool {
+	if len(s) != 10 || s[4] != '-' || s[7] != '-' {
+		return false
+	}
+	digits := func(part string) (n int) {
+		for i := range len(part) {
+			c := part[i] - '0'
+			if c > 9 {
+				return -1
+			}
+			n = 10*n + int(c)
+		}
+		return n
+	}
+	year, month, day := digits(s[:4]), digits(s[5:7]), digits(s[8:])
+	if year < 0 || month < 1 || month > 12 || day < 1 {
+		return false
+	}
+	return day <= 28 || day <= time.Date(year, time.Month(month)+1, 0, 0, 0, 0, 0, time.UTC).Day()
 }
 
 func (s scalar) asChoice(choices []string) (string, error) {

@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"maps"
 	"slices"
 	"time"
 
@@ -301,8 +300,12 @@ func end(b []byte, mark int) []byte {
 }
 
 func text(b []byte, field protowire.Number, s string) []byte {
-	if s == "" {
+	switch {
+	case s == "":
 		return b
+	case field < 16 && len(s) < 0x80: // most are: tag and length are a byte each
+		b = append(b, byte(field)<<3|byte(protowire.BytesType), byte(len(s)))
+		return append(b, s...)
 	}
 	return protowire.AppendString(protowire.AppendTag(b, field, protowire.BytesType), s)
 }
@@ -365,7 +368,13 @@ func attributes(b []byte, field protowire.Number, attrs map[string]string) []byt
 	if len(attrs) == 0 {
 		return b
 	}
-	for _, name := range slices.Sorted(maps.Keys(attrs)) {
+	var few [16]string
+	names := few[:0]
+	for name := range attrs {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
 		b = entry(b, field, name, attrs[name])
 	}
 	return b
