@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/klauspost/compress/s2"
 	"github.com/klauspost/compress/zstd"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -131,14 +132,19 @@ func TestUnreadable(t *testing.T) {
 		defer e.Close()
 		return e.EncodeAll(make([]byte, wire.MaxDecoded+1), []byte{1})
 	}()
+	changed := bytes.Clone(whole)
+	changed[1] ^= 1
 	for name, c := range map[string]struct {
 		message []byte
 		is      error
 		says    string
 	}{
-		"newer version":     {[]byte{9, 1, 2}, wire.ErrVersion, "unknown message version 9: this binary reads versions 1 and 2; a newer stocktrace wrote it"},
+		"newer version":     {[]byte{9, 1, 2}, wire.ErrVersion, "unknown message version 9: this binary reads versions 1 to 3; a newer stocktrace wrote it"},
 		"empty":             {nil, wire.ErrMalformed, "malformed message: it is empty"},
 		"cut short":         {whole[:len(whole)-3], wire.ErrMalformed, "malformed message: decompress: "},
+		"no checksum":       {[]byte{3, 0, 0}, wire.ErrMalformed, "malformed message: it ends in its checksum"},
+		"changed":           {changed, wire.ErrMalformed, "malformed message: its checksum is another"},
+		"claims too much":   {[]byte{3, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0x7f}, wire.ErrMalformed, "malformed message: it decompresses to more than "},
 		"not compressed":    {append([]byte{1}, "hello"...), wire.ErrMalformed, "malformed message: decompress: "},
 		"a bomb":            {bomb, wire.ErrMalformed, "malformed message: decompress: "},
 		"a length too long": {[]byte{2, 0x0a, 0x7f}, wire.ErrMalformed, "malformed message: a length cannot be read 0 bytes before its end"},
@@ -151,6 +157,23 @@ func TestUnreadable(t *testing.T) {
 				t.Errorf("got %v, want %q", err, c.says)
 			}
 		})
+	}
+}
+
+// What lay in a log before version 3 is read as it was.
+func TestOlderMessages(t *testing.T) {
+	p := lifecycle.Parcel{Records: []inventory.Record{sale(2, "x"), sale(1, "y")}}
+	e, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	got, err := wire.DecodeParcel(e.EncodeAll(bare(t, must(wire.EncodeParcel(&p)))[1:], []byte{1}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(p, got, equal); diff != "" {
+		t.Error(diff)
 	}
 }
 
@@ -255,8 +278,15 @@ func refereed(t *rapid.T, message []byte, m proto.Message) {
 
 // bare returns the message without its compression.
 func bare(t interface{ Fatal(...any) }, message []byte) []byte {
-	if message[0] == 2 {
+	switch message[0] {
+	case 2:
 		return message
+	case 3:
+		plain, err := s2.Decode(nil, message[5:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return append([]byte{2}, plain...)
 	}
 	d, err := zstd.NewReader(nil)
 	if err != nil {
