@@ -29,6 +29,9 @@ const (
 // prefix begins the name of every attribute of the contract.
 const prefix = "inventory."
 
+// linesName is the name of the attribute that holds an event's lines.
+const linesName = prefix + "lines"
+
 // keyPrefix begins the rest of the name where the attribute is a key.
 const keyPrefix = "key."
 
@@ -517,6 +520,12 @@ func (dec *otlpDecoder) field(d *draft, f *field[draft], a *attribute) error {
 	}
 	if s.kind != str && s.kind != structured {
 		return at(attributePointer(a.name), errors.New("must be JSON, but is "+show(s.text)))
+	}
+	if a.name == linesName && s.kind == str && len(d.event.Lines) == 0 {
+		if lines, ok := flatLines(s.text); ok {
+			d.event.Lines = lines
+			return nil
+		}
 	}
 	return dec.read(s.text, "/attributes", a.name, a.name, &d.event.Attributes, func() error {
 		return f.json(dec.reader, d)
