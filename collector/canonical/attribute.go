@@ -15,10 +15,12 @@ import (
 type attribute struct {
 	name  string
 	value string // an AnyValue, encoded
+	whole string // the KeyValue, encoded
 }
 
 // attributeOf reads a KeyValue.
 func attributeOf(encoded string) (a attribute, err error) {
+	a.whole = encoded
 	f := protoFields{rest: encoded}
 	for f.next() {
 		switch f.tag {

@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/stocktrace/stocktrace/inventory"
 )
@@ -168,7 +169,7 @@ type otlpDecoder struct {
 	transport, rawType string
 	source             string
 	inherited          []attribute // what resource and scope say for the record
-	own                []attribute // what it says itself, of the record before until read
+	own                []attribute // what the record at hand says, inherited or itself
 	meanings           []meaning   // of the attributes of the record before, by their places
 	arena              []byte      // holds raw records
 }
@@ -281,11 +282,12 @@ func (i ids) hex(e *inventory.Event) {
 
 func (dec *otlpDecoder) span(index int, encoded *single) error {
 	var (
-		context    ids
-		began, end uint64
-		failed     bool
-		speaks     bool
-		err        error
+		context       ids
+		began, end    uint64
+		failed        bool
+		speaks        bool
+		attributesEnd int
+		err           error
 	)
 	dec.own = dec.own[:0]
 	f := protoFields{rest: encoded.record}
@@ -303,6 +305,7 @@ func (dec *otlpDecoder) span(index int, encoded *single) error {
 			end = f.n
 		case 9<<3 | asBytes:
 			speaks, err = dec.says(f.s, speaks)
+			attributesEnd = len(encoded.record) - len(f.rest)
 		case 15<<3 | asBytes:
 			failed, err = failedOf(f.s)
 		}
@@ -317,6 +320,7 @@ func (dec *otlpDecoder) span(index int, encoded *single) error {
 		dec.batch.Foreign++
 		return nil
 	}
+	dec.inherit(encoded, 9, attributesEnd)
 	record := dec.next(dec.raw(encoded))
 	e := &record.Event
 	context.hex(e)
@@ -349,6 +353,7 @@ func (dec *otlpDecoder) log(index int, encoded *single) error {
 		occurred, observed uint64
 		name               string
 		speaks             bool
+		attributesEnd      = len(encoded.record)
 		err                error
 	)
 	dec.own = dec.own[:0]
@@ -359,6 +364,7 @@ func (dec *otlpDecoder) log(index int, encoded *single) error {
 			occurred = f.n
 		case 6<<3 | asBytes:
 			speaks, err = dec.says(f.s, speaks)
+			attributesEnd = len(encoded.record) - len(f.rest)
 		case 9<<3 | asBytes:
 			context.trace = f.s
 		case 10<<3 | asBytes:
@@ -380,6 +386,7 @@ func (dec *otlpDecoder) log(index int, encoded *single) error {
 		dec.batch.Foreign++
 		return nil
 	}
+	dec.inherit(encoded, 6, attributesEnd)
 	record := dec.next(dec.raw(encoded))
 	e := &record.Event
 	context.hex(e)
@@ -439,15 +446,28 @@ func (dec *otlpDecoder) settle(index int, record *inventory.Record, d *draft, oc
 	}
 }
 
-// attributes reads a record's own attributes, and what it inherits, into the
-// draft.
-func (dec *otlpDecoder) attributes(d *draft) error {
+// inherit gives the record at hand what its scope and resource say for it, unless
+// it says so itself: behind its own attributes, which are in the given field and
+// end there. So its raw bytes stand for themselves.
+func (dec *otlpDecoder) inherit(record *single, field protowire.Number, end int) {
 	own := len(dec.own)
 	for _, a := range dec.inherited {
 		if !says(dec.own[:own], a.name) {
 			dec.own = append(dec.own, a)
 		}
 	}
+	if len(dec.own) == own {
+		return
+	}
+	longer := []byte(record.record[:end])
+	for _, a := range dec.own[own:] {
+		longer = append(appendLen(longer, field, len(a.whole)), a.whole...)
+	}
+	record.record = string(append(longer, record.record[end:]...))
+}
+
+// attributes reads the attributes of the record at hand into the draft.
+func (dec *otlpDecoder) attributes(d *draft) error {
 	for i := range dec.own {
 		if i == len(dec.meanings) {
 			dec.meanings = append(dec.meanings, meaning{})
