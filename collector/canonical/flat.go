@@ -29,15 +29,14 @@ var lineNames, lineScalars = func() (names []string, scalars []func(*inventory.L
 // flat reads flat JSON. Its methods return false where the text is not.
 type flat struct {
 	rest string
-	// order is which fields the last line had, by their places in lineNames:
-	// the next one mostly has the same.
+	// order is which fields the last line had, also of the record before, by their
+	// places in lineNames: the next one mostly has the same.
 	order []int
 }
 
-// flatLines reads all of a document that is a list of flat lines.
-func flatLines(document string) ([]inventory.Line, bool) {
-	var places [32]int
-	f := flat{rest: document, order: places[:0]}
+// lines reads all of a document that is a list of flat lines.
+func (f *flat) lines(document string) ([]inventory.Line, bool) {
+	f.rest = document
 	if !f.take('[') || f.take(']') {
 		return nil, false
 	}

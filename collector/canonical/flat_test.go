@@ -17,8 +17,9 @@ func FuzzFlat(f *testing.F) {
 	} {
 		f.Add(text)
 	}
+	var lines flat
 	f.Fuzz(func(t *testing.T, document string) {
-		got, ok := flatLines(document)
+		got, ok := lines.lines(document)
 		if !ok {
 			return
 		}
@@ -36,12 +37,13 @@ func FuzzFlat(f *testing.F) {
 }
 
 func TestFlatReadsWhatSendersWrite(t *testing.T) {
+	var lines flat
 	for document, want := range map[string]bool{
 		`[{"line":"1","item":"4006381333931","item_scheme":"gtin","quantity":"-2","uom":"EA","unit_value":"12.50","currency":"EUR"}]`: true,
 		"[\n {\"line\": 1, \"void\": true},\n {\"line\": 2}\n]\n":                                                                     true,
 		`[{"line":"1","line":"1"}]`: false, `[{"line":"1"}]]`: false, `[{"line":null}]`: false,
 	} {
-		if _, ok := flatLines(document); ok != want {
+		if _, ok := lines.lines(document); ok != want {
 			t.Errorf("%s: %v", document, ok)
 		}
 	}

@@ -170,8 +170,9 @@ type otlpDecoder struct {
 	source             string
 	inherited          []attribute // what resource and scope say for the record
 	own                []attribute // what the record at hand says, inherited or itself
-	meanings           []meaning   // of the attributes of the record before, by their places
-	arena              []byte      // holds raw records
+	flat               flat
+	meanings           []meaning // of the attributes of the record before, by their places
+	arena              []byte    // holds raw records
 }
 
 // request reads a request record by record, with what surrounds each and its
@@ -542,7 +543,7 @@ func (dec *otlpDecoder) field(d *draft, f *field[draft], a *attribute) error {
 		return at(attributePointer(a.name), errors.New("must be JSON, but is "+show(s.text)))
 	}
 	if a.name == linesName && s.kind == str && len(d.event.Lines) == 0 {
-		if lines, ok := flatLines(s.text); ok {
+		if lines, ok := dec.flat.lines(s.text); ok {
 			d.event.Lines = lines
 			return nil
 		}
