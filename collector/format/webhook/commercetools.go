@@ -35,6 +35,8 @@ func readCommercetools(m *message) {
 		commercetoolsEntry(m, v.Get("inventoryEntry"), v)
 	case kind == "InventoryEntryQuantitySet":
 		commercetoolsQuantity(m, v)
+	case kind == "InventoryEntryDeleted":
+		commercetoolsGone(m, v)
 	case kind == "OrderCreated", kind == "OrderImported":
 		commercetoolsOrder(m, v)
 	case strings.HasPrefix(kind, "Order"), kind == "DeliveryAdded", kind == "ReturnInfoAdded", kind == "ReturnInfoSet",
@@ -108,6 +110,18 @@ func commercetoolsQuantity(m *message, v *jsonread.Value) {
 	d.keep("commercetools.old_quantity", v.Get("oldQuantityOnStock"))
 	d.counts(v, sku, v.Get("newQuantityOnStock"), v.Get("newAvailableQuantity"))
 	d.message(v, "InventoryEntryQuantitySet")
+	d.done()
+}
+
+// commercetoolsGone: nothing is counted there any more, which is not a count of
+// nothing.
+func commercetoolsGone(m *message, v *jsonread.Value) {
+	d := m.draft(v, "snapshot", "removed", "ecommerce")
+	d.channel(v.Get("supplyChannel"), v)
+	d.when(v.Get("createdAt"))
+	d.key("inventory_entry", d.text(v.Get("resource", "id")))
+	d.keep("commercetools.sku", v.First("sku"))
+	d.message(v, "InventoryEntryDeleted")
 	d.done()
 }
 
