@@ -59,7 +59,7 @@ func (o *factOwner) turn(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("fetch: %w", err)
 	}
-	raw, err := o.unheld(ctx, &o.cold, func(yield func(*inventory.Record)) {
+	raw, err := o.unheld(ctx, &o.cold, len(messages), func(yield func(*inventory.Record)) {
 		for m := range messages {
 			for i := range messages[m].Parcel.Records {
 				r := &messages[m].Parcel.Records[i]

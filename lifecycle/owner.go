@@ -397,7 +397,13 @@ func (o *owner) recallEchoes(ctx context.Context, keys []inventory.ScopedKey) er
 
 // newRows returns the arrived records that entered here and have no raw row yet.
 func (o *owner) newRows(ctx context.Context, arrivals []arrival) ([]inventory.Record, error) {
-	return o.unheld(ctx, &o.cold, func(yield func(*inventory.Record)) {
+	entering := 0
+	for i := range arrivals {
+		if arrivals[i].enter {
+			entering++
+		}
+	}
+	return o.unheld(ctx, &o.cold, entering, func(yield func(*inventory.Record)) {
 		for i := range arrivals {
 			if arrivals[i].enter {
 				yield(arrivals[i].entry.Record)
@@ -407,10 +413,11 @@ func (o *owner) newRows(ctx context.Context, arrivals []arrival) ([]inventory.Re
 }
 
 // unheld returns the records whose identity the store does not hold, once each,
-// and notes them in the filter.
-func (e *Engine) unheld(ctx context.Context, cold *coldFilter, each func(func(*inventory.Record))) ([]inventory.Record, error) {
-	var raw, doubtful []inventory.Record
-	batch := map[inventory.Identity]bool{}
+// of about so many.
+func (e *Engine) unheld(ctx context.Context, cold *coldFilter, about int, each func(func(*inventory.Record))) ([]inventory.Record, error) {
+	raw := make([]inventory.Record, 0, about)
+	var doubtful []inventory.Record
+	batch := make(map[inventory.Identity]bool, about)
 	each(func(r *inventory.Record) {
 		id := r.Identity()
 		if batch[id] {
@@ -510,7 +517,7 @@ func (o *owner) flush(ctx context.Context, raw []inventory.Record, now time.Time
 		bindings = o.bindingRows(bindings, c)
 		o.address(out, origin, c)
 	}
-	var rows []Row
+	rows := make([]Row, 0, len(dirty))
 	var findings []FindingRow
 	for _, c := range dirty {
 		if len(c.keys) == 0 {

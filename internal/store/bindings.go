@@ -17,7 +17,10 @@ func newBindingAppender(into inserter) *appender[lifecycle.BindingRow] {
 		insert: queries.Get("insert_bindings"),
 		into:   into,
 		compare: func(a, b *row) int {
-			return cmp.Or(cmp.Compare(a.Partition, b.Partition), compareScoped(a.Key, b.Key))
+			if c := cmp.Compare(a.Partition, b.Partition); c != 0 {
+				return c
+			}
+			return compareScoped(a.Key, b.Key)
 		},
 		columns: []column[row]{
 			number("partition", func(r *row) uint16 { return small(r.Partition) }),
@@ -38,6 +41,9 @@ func appendScoped(b []byte, k inventory.ScopedKey) []byte {
 func compareScoped(a, b inventory.ScopedKey) int {
 	if a.Name == b.Name {
 		return strings.Compare(a.Value, b.Value)
+	}
+	if !strings.HasPrefix(a.Name, b.Name) && !strings.HasPrefix(b.Name, a.Name) {
+		return strings.Compare(a.Name, b.Name)
 	}
 	return strings.Compare(a.String(), b.String())
 }

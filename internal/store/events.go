@@ -27,11 +27,10 @@ func newEventAppender(into inserter) *appender[eventRow] {
 		insert: queries.Get("insert_events"),
 		into:   into,
 		compare: func(a, b *row) int {
-			return cmp.Or(
-				strings.Compare(a.entry, b.entry),
-				strings.Compare(a.ID, b.ID),
-				bytes.Compare(a.Content[:], b.Content[:]),
-			)
+			if c := strings.Compare(a.entry, b.entry); c != 0 {
+				return c
+			}
+			return cmp.Or(strings.Compare(a.ID, b.ID), bytes.Compare(a.Content[:], b.Content[:]))
 		},
 		columns: []column[row]{
 			text("entry_key", func(r *row) string { return r.entry }),
@@ -67,7 +66,7 @@ func newEventAppender(into inserter) *appender[eventRow] {
 					return append(append(append(b, k.Name...), ':'), k.Value...)
 				})),
 			written("body", func(b []byte, r *row) []byte { return wire.AppendEvent(b, &r.Event) }),
-			written("raw", func(b []byte, r *row) []byte { return append(b, r.Raw...) }),
+			blob("raw", func(r *row) []byte { return r.Raw }),
 			few("raw_type", func(r *row) string { return r.RawType }),
 		},
 	}

@@ -20,7 +20,10 @@ func newLifecycleAppender(into inserter) *appender[lifecycle.Row] {
 		insert: queries.Get("insert_lifecycles"),
 		into:   into,
 		compare: func(a, b *row) int {
-			return cmp.Or(strings.Compare(a.Lifecycle.ID, b.Lifecycle.ID), cmp.Compare(a.Partition, b.Partition))
+			if c := strings.Compare(a.Lifecycle.ID, b.Lifecycle.ID); c != 0 {
+				return c
+			}
+			return cmp.Compare(a.Partition, b.Partition)
 		},
 		columns: []column[row]{
 			text("id", func(r *row) string { return r.Lifecycle.ID }),
@@ -112,8 +115,10 @@ func newKeyAppender(into inserter) *appender[keyRow] {
 		insert: queries.Get("insert_lifecycle_keys"),
 		into:   into,
 		compare: func(a, b *row) int {
-			return cmp.Or(strings.Compare(a.search, b.search), strings.Compare(a.name, b.name),
-				strings.Compare(a.lifecycle, b.lifecycle), cmp.Compare(a.partition, b.partition))
+			if c := strings.Compare(a.search, b.search); c != 0 {
+				return c
+			}
+			return cmp.Or(strings.Compare(a.name, b.name), strings.Compare(a.lifecycle, b.lifecycle), cmp.Compare(a.partition, b.partition))
 		},
 		columns: []column[row]{
 			text("search", func(r *row) string { return r.search }),

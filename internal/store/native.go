@@ -68,6 +68,16 @@ func text[T any](name string, of func(*T) string) column[T] {
 	}}
 }
 
+// blob is a String column of bytes.
+func blob[T any](name string, of func(*T) []byte) column[T] {
+	return column[T]{name: name, kind: "String", values: func(e *encoder, rows []*T) {
+		for _, r := range rows {
+			b := of(r)
+			e.buf = append(binary.AppendUvarint(e.buf, uint64(len(b))), b...)
+		}
+	}}
+}
+
 // written is a String column of values that are appended rather than had.
 func written[T any](name string, write func(b []byte, r *T) []byte) column[T] {
 	return column[T]{name: name, kind: "String", values: func(e *encoder, rows []*T) {
