@@ -6,6 +6,7 @@ FROM
     SELECT received_at, id, sum(size) OVER (ORDER BY received_at DESC, id DESC) AS with_newer
     FROM quarantine
     WHERE received_at >= {second:DateTime64(6, 'UTC')} AND received_at < {second:DateTime64(6, 'UTC')} + INTERVAL 1 SECOND
+        AND (received_at, id) NOT IN (SELECT received_at, id FROM quarantine_landed)
 )
 WHERE with_newer > {size:UInt64}
 ORDER BY received_at DESC, id DESC

@@ -1,7 +1,9 @@
--- How many different entries a filter asks for; an empty text asks for nothing.
+-- How many different entries a filter asks for of those that have not landed; an
+-- empty text asks for nothing.
 SELECT uniqExact(id)
-FROM quarantine FINAL
+FROM quarantine
 WHERE reason != 'poison'
+    AND (received_at, id) NOT IN (SELECT received_at, id FROM quarantine_landed)
     AND ({id:String} = '' OR id = {id:String})
     AND ({source:String} = '' OR source = {source:String})
     AND ({unnamed:UInt8} = 0 OR source = '')

@@ -184,11 +184,19 @@ func (s *Server) endpoints() []endpoint {
 		},
 		{
 			path: "/quarantine", name: "listQuarantine", summary: "What could not be read, with its raw bytes (base64), newest first.",
-			params: window, answer: s.apiQuarantine, item: quarantinedJSON{}, listed: true,
+			params: append([]parameter{
+				{name: "state", values: stringsOf(unreadStates), doc: "waiting where not given; landed: what was read again since."},
+				{name: "source", doc: "Of this sender."},
+				{name: "reason", doc: "Kept for this reason."},
+			}, window...), answer: s.apiQuarantine, item: quarantinedJSON{}, listed: true,
 		},
 		{
 			path: "/quarantine/counts", name: "countQuarantine", summary: "How much could not be read, by reason and sender, the most first. One window; next is always empty.",
 			params: window[2:], answer: s.apiQuarantineCounts, item: quarantineCountJSON{}, listed: true,
+		},
+		{
+			path: "/quarantine/reingests", name: "listReingests", summary: "Who had the quarantine read again, what was asked for and what came of it, newest first.",
+			params: window, answer: s.apiReingests, item: rereadJSON{}, listed: true,
 		},
 		{
 			path: "/status", name: "getStatus", summary: "How far everything received has been judged, and how our own pipeline does.",
@@ -832,32 +840,6 @@ func (s *Server) apiMetrics(r *http.Request) (any, error) {
 	default:
 		return nil, &badQuery{"by", "step or system."}
 	}
-}
-
-func (s *Server) apiQuarantine(r *http.Request) (any, error) {
-	page, err := pageOf(r.URL.Query())
-	if err != nil {
-		return nil, err
-	}
-	limit := page.Limit
-	page.Limit++
-	rows, err := s.Reader.Quarantine(r.Context(), page)
-	if err != nil {
-		return nil, err
-	}
-	rows, next := windowOf(rows, limit, func(q inventory.Quarantined) string { return encodeCursor(Cursor{q.ReceivedAt, q.ID}) })
-	items := make([]quarantinedJSON, len(rows))
-	for i := range rows {
-		items[i] = quarantinedOf(&rows[i])
-	}
-	return &list{
-		Items: items, Next: next, name: "quarantine", columns: quarantinedColumns,
-		rows: func(yield func([]string)) {
-			for i := range items {
-				yield(items[i].row())
-			}
-		},
-	}, nil
 }
 
 func (s *Server) apiStatus(r *http.Request) (any, error) {

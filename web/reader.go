@@ -69,11 +69,13 @@ type Reader interface {
 	// Replays lists the replays requested in [since, until), newest first, with what
 	// has become of each, at most limit.
 	Replays(ctx context.Context, since, until time.Time, limit int) ([]Replay, error)
-	// QuarantineCounts counts what could not be read by reason and sender, the most
-	// first, at most limit.
+	// QuarantineCounts counts what could not be read, and has not landed since, by
+	// reason and sender, the most first, at most limit.
 	QuarantineCounts(ctx context.Context, limit int) ([]QuarantineCount, error)
 	// Quarantine lists what could not be read, newest first.
-	Quarantine(ctx context.Context, page Page) ([]inventory.Quarantined, error)
+	Quarantine(ctx context.Context, q QuarantineQuery) ([]Unread, error)
+	// Reingests lists who had it read again, newest first.
+	Reingests(ctx context.Context, page Page) ([]Reread, error)
 	// Actions lists what people did, newest first.
 	Actions(ctx context.Context, q ActionQuery) ([]Action, error)
 	// Facets lists the values filters offer: those that occur.
@@ -324,6 +326,44 @@ type SourceDetail struct {
 	Keys map[string]int
 	// Trend is how many events came in each part of the window, oldest first.
 	Trend [TrendSlots]int
+}
+
+// UnreadState is whether an entry of the quarantine still waits to be read.
+type UnreadState string
+
+// Unread states. Any asks for both.
+const (
+	Waiting UnreadState = "waiting"
+	Landed  UnreadState = "landed"
+	Any     UnreadState = "any"
+)
+
+// QuarantineQuery asks for entries of the quarantine; what is empty is not asked
+// for, but for State, which is Waiting then.
+type QuarantineQuery struct {
+	State          UnreadState
+	Source, Reason string
+	Page           Page
+}
+
+// Unread is an entry of the quarantine.
+type Unread struct {
+	inventory.Quarantined
+	LandedAt time.Time // zero while it waits
+	Reingest string    // id of the [Reread] by which it landed
+}
+
+// Reread is one time that somebody had entries of the quarantine read again.
+type Reread struct {
+	ID      string
+	At      time.Time
+	By, Via string
+	Filter  string    // what was asked for, as a query: source=pos-fr&reason=malformed
+	Entries int       // that were asked for
+	Landed  int       // of them, whole
+	Events  int       // that are on disk by it
+	EndedAt time.Time // zero while it is under way, or where the process ended
+	Error   string    // what ended it before its time
 }
 
 // QuarantineCount is how much of a sender could not be read for a reason.

@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"github.com/a-h/templ"
-
-	"github.com/stocktrace/stocktrace/inventory"
 )
 
 // quarantineRows is how many reasons and senders the page of sources counts.
@@ -25,7 +23,8 @@ type sourcesData struct {
 	Replays    []Replay // those that need people first
 	Ledger     ledger
 	Unread     []QuarantineCount
-	Quarantine []inventory.Quarantined // the newest few
+	Quarantine []Unread // the newest few that wait
+	Rereads    []Reread // the newest few
 }
 
 func (s *Server) sources(v *view, r *http.Request) (templ.Component, error) {
@@ -56,7 +55,10 @@ func (s *Server) askSources(ctx context.Context) (*sourcesData, error) {
 	if d.Unread, err = s.Reader.QuarantineCounts(ctx, quarantineRows); err != nil {
 		return nil, err
 	}
-	d.Quarantine, err = s.Reader.Quarantine(ctx, Page{Limit: 10})
+	if d.Quarantine, err = s.Reader.Quarantine(ctx, QuarantineQuery{Page: Page{Limit: 10}}); err != nil {
+		return nil, err
+	}
+	d.Rereads, err = s.Reader.Reingests(ctx, Page{Limit: 5})
 	return d, err
 }
 

@@ -580,28 +580,6 @@ func (m *systemMetricJSON) row() []string {
 	}
 }
 
-type quarantinedJSON struct {
-	ID          string `json:"id"`
-	ReceivedAt  stamp  `json:"received_at"`
-	Source      string `json:"source"`
-	Transport   string `json:"transport"`
-	ContentType string `json:"content_type"`
-	Reason      string `json:"reason"`
-	Pointer     string `json:"pointer"`
-	Detail      string `json:"detail"`
-	Raw         []byte `json:"raw"` // base64
-}
-
-func quarantinedOf(q *inventory.Quarantined) quarantinedJSON {
-	return quarantinedJSON{q.ID, stamp(q.ReceivedAt), q.Source, q.Transport, q.ContentType, q.Reason, q.Pointer, q.Detail, append([]byte{}, q.Raw...)}
-}
-
-var quarantinedColumns = []string{"id", "received_at", "source", "transport", "content_type", "reason", "pointer", "detail"}
-
-func (q *quarantinedJSON) row() []string {
-	return []string{q.ID, q.ReceivedAt.String(), q.Source, q.Transport, q.ContentType, q.Reason, q.Pointer, q.Detail}
-}
-
 type statusJSON struct {
 	Now      stamp  `json:"now"`
 	Through  stamp  `json:"judged_through"`

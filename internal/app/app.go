@@ -42,20 +42,22 @@ type App struct {
 	slackAPI string
 
 	// What start opens, in its order. Parts a role does not need stay nil.
-	lock       *Lock // nil where nothing is kept here
-	clock      Clock
-	rules      *rules
-	door       *access.Gate
-	private    *privacy.Rules
-	metrics    *prometheus.Registry
-	stream     *stream.Log
-	store      *store.Store
-	objectives *slo.Evaluator
-	pulse      *pulse
-	mappings   *mapping.Live // of the collector role
-	engine     *restable
-	pages      *web.Server
-	news       news
+	lock  *Lock // nil where nothing is kept here
+	clock Clock
+	rules *rules
+	door  *access.Gate
+	// reingesting is held by whoever has the quarantine read again.
+	reingesting chan struct{}
+	private     *privacy.Rules
+	metrics     *prometheus.Registry
+	stream      *stream.Log
+	store       *store.Store
+	objectives  *slo.Evaluator
+	pulse       *pulse
+	mappings    *mapping.Live // of the collector role
+	engine      *restable
+	pages       *web.Server
+	news        news
 
 	// Where it answers, once started.
 	url, otlpGRPC, otlpHTTP string
@@ -92,7 +94,7 @@ func New(o Options) (*App, error) {
 	}
 	return &App{
 		settings: o.Settings, version: o.Version, log: o.Log, command: o.Command, slackAPI: o.SlackAPI,
-		metrics: newRegistry(), fatal: make(chan error, 1),
+		metrics: newRegistry(), fatal: make(chan error, 1), reingesting: make(chan struct{}, 1),
 	}, nil
 }
 

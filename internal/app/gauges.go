@@ -21,6 +21,8 @@ var (
 		"Share of the fullest data disk in use.", nil, nil)
 	unreadDesc = prometheus.NewDesc("stocktrace_quarantine_entries",
 		"Entries the quarantine holds.", nil, nil)
+	waitingDesc = prometheus.NewDesc("stocktrace_quarantine_waiting_entries",
+		"Entries of the quarantine that have not been read again and landed.", nil, nil)
 	unreadBytesDesc = prometheus.NewDesc("stocktrace_quarantine_bytes",
 		"Bytes the quarantine holds, as received.", nil, nil)
 	unreadCapDesc = prometheus.NewDesc("stocktrace_quarantine_max_bytes",
@@ -36,7 +38,7 @@ func (p *pulse) register(r prometheus.Registerer) { r.MustRegister(p) }
 
 // Describe implements [prometheus.Collector].
 func (p *pulse) Describe(c chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{backlogDesc, logBytesDesc, logCapDesc, unownedDesc, lagDesc, diskDesc, unreadDesc, unreadBytesDesc, unreadCapDesc, logUpDesc, tablesUpDesc} {
+	for _, d := range []*prometheus.Desc{backlogDesc, logBytesDesc, logCapDesc, unownedDesc, lagDesc, diskDesc, unreadDesc, waitingDesc, unreadBytesDesc, unreadCapDesc, logUpDesc, tablesUpDesc} {
 		c <- d
 	}
 }
@@ -68,6 +70,7 @@ func (p *pulse) Collect(c chan<- prometheus.Metric) {
 	if p.tables != nil {
 		gauge(diskDesc, s.disk)
 		gauge(unreadDesc, float64(s.unread.Entries))
+		gauge(waitingDesc, float64(s.unread.Waiting))
 		gauge(unreadBytesDesc, float64(s.unread.Bytes))
 		gauge(unreadCapDesc, float64(p.most))
 		gauge(tablesUpDesc, up(s.tablesErr))

@@ -139,11 +139,12 @@ func (p *pulse) use(ctx context.Context) quarantineUse {
 	if p.tables == nil || time.Since(p.counted) < useEvery {
 		return p.last().unread
 	}
+	began := time.Now()
 	use, err := p.tables.QuarantineUse(ctx)
 	if err != nil {
 		return p.last().unread
 	}
-	p.counted = time.Now()
+	p.counted = time.Now().Add(20 * time.Since(began)) // a big one is asked less often
 	return quarantineUse{use, p.most, p.keep}
 }
 

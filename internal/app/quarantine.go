@@ -82,9 +82,14 @@ func (a *App) boundQuarantine(ctx context.Context) {
 	if err == nil && use.Bytes > most {
 		var gone store.QuarantineDrop
 		// A tenth more than needed, so that the next entry does not need it again.
-		if gone, err = a.store.DropQuarantine(ctx, most/10*9); err == nil && gone.Entries > 0 {
+		gone, err = a.store.DropQuarantine(ctx, most/10*9)
+		switch {
+		case err != nil:
+		case gone.Entries == 0:
+			a.log.Info("the quarantine was full: what had landed goes", "entries", gone.Landed)
+		default:
 			a.log.Error("the quarantine was full: its oldest entries go. Have what is mended read again, or raise --quarantine-size",
-				"entries", gone.Entries, "bytes", gone.Bytes, "received_from", use.Oldest, "through", gone.Through)
+				"entries", gone.Entries, "bytes", gone.Bytes, "landed", gone.Landed, "received_from", use.Oldest, "through", gone.Through)
 		}
 	}
 	switch {
@@ -110,11 +115,11 @@ type quarantineUse struct {
 func (u *quarantineUse) warning(now time.Time) string {
 	const mib = 1 << 20
 	switch {
-	case u.Entries == 0:
+	case u.Waiting == 0:
 		return ""
 	case u.Bytes >= u.most/5*4:
-		return fmt.Sprintf("The quarantine holds %d of %d MiB; above that its oldest entries go. Mend what is wrong and have them read again, or raise --quarantine-size.",
-			u.Bytes/mib, u.most/mib)
+		return fmt.Sprintf("The quarantine holds %d of %d MiB; above that its oldest entries go, of which %d wait. Mend what is wrong and have them read again, or raise --quarantine-size.",
+			u.Bytes/mib, u.most/mib, u.Waiting)
 	case u.keep > 0 && now.Sub(u.Oldest) >= u.keep/10*9:
 		return fmt.Sprintf("The oldest entries of the quarantine were received on %s and go on %s. Mend what is wrong and have them read again, or raise --retention.",
 			u.Oldest.Format(time.DateOnly), u.Oldest.Add(u.keep).Format(time.DateOnly))

@@ -39,10 +39,10 @@ func TestQuarantineIsHeldToItsSize(t *testing.T) {
 	wait("four entries, which fit", func() bool { return holds(`"count":4,"different":4,"bytes":14680064`) })
 	wait("the warning", func() bool {
 		_, page := i.do(http.MethodGet, "/sources", "", "")
-		return strings.Contains(page, "The quarantine holds 14 of 16 MiB; above that its oldest entries go.")
+		return strings.Contains(page, "The quarantine holds 14 of 16 MiB; above that its oldest entries go, of which 4 wait.")
 	})
 	_, metrics := i.do(http.MethodGet, "/metrics", "", "")
-	for _, want := range []string{"stocktrace_quarantine_entries 4", "stocktrace_quarantine_bytes 1.4680064e+07", "stocktrace_quarantine_max_bytes 1.6777216e+07"} {
+	for _, want := range []string{"stocktrace_quarantine_entries 4", "stocktrace_quarantine_waiting_entries 4", "stocktrace_quarantine_bytes 1.4680064e+07", "stocktrace_quarantine_max_bytes 1.6777216e+07"} {
 		if !strings.Contains(metrics, want) {
 			t.Errorf("/metrics does not say %s", want)
 		}

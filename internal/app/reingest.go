@@ -2,10 +2,13 @@ package app
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/stocktrace/stocktrace/collector"
@@ -28,14 +31,8 @@ type ReingestRequest struct {
 	// Expect, where given, is how many entries that is thought to be: of another
 	// number none is read.
 	Expect *int `json:"expect"`
-	// By is who wants it.
+	// By is who wants it; it cannot be empty.
 	By string `json:"by"`
-}
-
-func (r *ReingestRequest) asks(q *inventory.Quarantined) bool {
-	is := func(want, got string) bool { return want == "" || want == got }
-	return (!r.Unnamed || q.Source == "") && is(r.ID, q.ID) && is(r.Source, q.Source) && is(r.Transport, q.Transport) && is(r.Reason, q.Reason) &&
-		(r.From.IsZero() || !q.ReceivedAt.Before(r.From)) && (r.To.IsZero() || q.ReceivedAt.Before(r.To))
 }
 
 // ReingestReport is what became of them.
@@ -52,17 +49,48 @@ type ReingestStill struct {
 	Detail string `json:"detail"`
 }
 
-// reingest reads entries again. What our own code failed on (poison) is a message
-// of the log and no input; it is left out.
-func (a *App) reingest(ctx context.Context, ask ReingestRequest) (ReingestReport, error) {
-	report := ReingestReport{Still: []ReingestStill{}}
+// filter is what is asked for, as the audit trail has it.
+func (r *ReingestRequest) filter() string {
+	v := url.Values{}
+	for name, value := range map[string]string{"id": r.ID, "source": r.Source, "transport": r.Transport, "reason": r.Reason} {
+		if value != "" {
+			v.Set(name, value)
+		}
+	}
+	for name, at := range map[string]time.Time{"from": r.From, "to": r.To} {
+		if !at.IsZero() {
+			v.Set(name, at.UTC().Format(time.RFC3339Nano))
+		}
+	}
+	if r.Unnamed {
+		v.Set("unnamed", "true")
+	}
+	return v.Encode()
+}
+
+// reingest reads entries again. What landed waits no longer; who asked, for what,
+// and what came of it is in the tables, from before the first is read. What our own
+// code failed on (poison) is a message of the log and no input; it is left out.
+func (a *App) reingest(ctx context.Context, ask ReingestRequest, via string) (report ReingestReport, err error) {
+	report.Still = []ReingestStill{}
+	if ask.By = strings.TrimSpace(ask.By); ask.By == "" {
+		return report, errNobody
+	}
+	// One after the other: nothing is read, or counted as landed, by two at once.
+	select {
+	case a.reingesting <- struct{}{}:
+		defer func() { <-a.reingesting }()
+	case <-ctx.Done():
+		return report, ctx.Err()
+	}
 	g, err := collector.NewReingester(a.collectorOptions())
 	if err != nil {
 		return report, err
 	}
-	n, err := a.store.QuarantineMatching(ctx, store.QuarantineFilter{
+	filter := store.QuarantineFilter{
 		ID: ask.ID, Source: ask.Source, Transport: ask.Transport, Reason: ask.Reason, Unnamed: ask.Unnamed, From: ask.From, To: ask.To,
-	})
+	}
+	n, err := a.store.QuarantineMatching(ctx, filter)
 	if err != nil {
 		return report, err
 	}
@@ -73,51 +101,92 @@ func (a *App) reingest(ctx context.Context, ask ReingestRequest) (ReingestReport
 	if n == 0 {
 		return report, nil
 	}
-	// Who had what read again, and what came of it, is in the log of the instance.
-	// It concerns no transaction that could have a trail.
+	trail := web.Reread{ID: rand.Text(), At: a.clock.Now(), By: ask.By, Via: via, Filter: ask.filter(), Entries: int(n)}
+	if err := a.store.WriteReingest(ctx, trail); err != nil {
+		return report, err
+	}
 	defer func() {
-		a.log.Info("the quarantine was read again", "by", ask.By, "id", ask.ID, "source", ask.Source, "unnamed", ask.Unnamed, "transport", ask.Transport, "reason", ask.Reason,
-			"from", ask.From, "to", ask.To, "entries", report.Entries, "landed", report.Landed, "events", report.Events)
+		trail.Entries, trail.Landed, trail.Events, trail.EndedAt = report.Entries, report.Landed, report.Events, a.clock.Now()
+		if err != nil {
+			trail.Error = err.Error()
+		}
+		a.log.Info("the quarantine was read again", "by", ask.By, "via", via, "filter", trail.Filter,
+			"entries", report.Entries, "landed", report.Landed, "events", report.Events, "error", trail.Error)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second) // who asked may have left
+		defer cancel()
+		err = errors.Join(err, a.store.WriteReingest(ctx, trail))
 	}()
-	const window = 100 // entries in memory at a time; each has up to 4 MiB
-	seen := map[string]bool{}
+	return report, a.rereadAll(ctx, g, filter, trail.ID, &report)
+}
+
+// rereadAll reads what a filter asks for, the newest first, and notes what landed.
+func (a *App) rereadAll(ctx context.Context, g *collector.Reingester, filter store.QuarantineFilter, id string, report *ReingestReport) error {
+	const window = 100        // entries in memory at a time; each has up to 4 MiB
+	seen := map[string]bool{} // by id; whether it landed
 	var last inventory.Quarantined
 	for {
-		entries, err := a.store.Quarantined(ctx, last, window)
+		entries, err := a.store.Quarantined(ctx, filter, last, window)
 		if err != nil {
-			return report, err
+			return err
 		}
+		var landed []inventory.Quarantined
+		var failed error
 		for i := range entries {
-			q := &entries[i]
-			if !ask.asks(q) || q.Reason == "poison" || seen[q.ID] {
+			q := entries[i].Quarantined
+			if q.Reason == "poison" {
 				continue
 			}
-			seen[q.ID] = true // what a sender repeated is one entry
-			report.Entries++
-			events, err := g.Reingest(ctx, *q)
-			switch {
-			case err == nil:
-				report.Landed++
-				report.Events += events
-			case !errors.Is(err, collector.ErrStill):
-				return report, err
-			case len(report.Still) < window:
-				report.Still = append(report.Still, ReingestStill{q.ID, err.Error()})
+			whole, again := seen[q.ID] // what a sender repeated is one entry
+			if !again {
+				if whole, failed = a.reread(ctx, g, q, report); failed != nil {
+					break
+				}
+				seen[q.ID] = whole
+			}
+			if whole {
+				landed = append(landed, q)
 			}
 		}
-		if len(entries) < window {
-			return report, nil
+		if len(landed) > 0 {
+			if err := a.store.WriteLanded(ctx, id, a.clock.Now(), landed); err != nil {
+				return errors.Join(failed, err)
+			}
 		}
-		last = entries[len(entries)-1]
+		if failed != nil || len(entries) < window {
+			return failed
+		}
+		last = entries[len(entries)-1].Quarantined
 	}
 }
+
+// reread reads one entry and reports whether it landed. An error is the log's.
+func (a *App) reread(ctx context.Context, g *collector.Reingester, q inventory.Quarantined, report *ReingestReport) (landed bool, err error) {
+	events, err := g.Reingest(ctx, q)
+	switch {
+	case err == nil:
+		report.Landed++
+		report.Events += events
+	case !errors.Is(err, collector.ErrStill):
+		return false, err
+	case len(report.Still) < mostStill:
+		report.Still = append(report.Still, ReingestStill{q.ID, err.Error()})
+	}
+	report.Entries++
+	return err == nil, nil
+}
+
+// mostStill is how many of those that still cannot be read are told one by one.
+const mostStill = 100
+
+// errNobody: a reingest is on somebody's account.
+var errNobody = errors.New("say who does it: by is empty")
 
 // errUnexpected: the filter asks for another number of entries than was thought.
 var errUnexpected = errors.New("the number of entries is not the one expected")
 
 // pressReingest is reingest as the pages ask for it.
 func (a *App) pressReingest(ctx context.Context, ask web.ReingestAsk) (web.Reingested, error) {
-	r, err := a.reingest(ctx, ReingestRequest{Source: ask.Source, Unnamed: ask.Source == "", Reason: ask.Reason, To: ask.To, Expect: &ask.Expect, By: ask.By})
+	r, err := a.reingest(ctx, ReingestRequest{Source: ask.Source, Unnamed: ask.Source == "", Reason: ask.Reason, To: ask.To, Expect: &ask.Expect, By: ask.By}, "page")
 	out := web.Reingested{Entries: r.Entries, Landed: r.Landed, Events: r.Events}
 	for _, s := range r.Still {
 		out.Still = append(out.Still, web.StillUnread(s))
@@ -139,10 +208,25 @@ func (a *App) serveReingest(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, `The body is {"source": "pos-fr", "reason": "malformed", …}: id, source, transport, reason, from, to, unnamed, expect, by.`)
 		return
 	}
-	report, err := a.reingest(r.Context(), ask)
+	via := "api"
+	if c := r.Header.Get("Stocktrace-Client"); c == "cli" {
+		via = c
+	}
+	report, err := a.reingest(r.Context(), ask, via)
+	if errors.Is(err, errNobody) {
+		refuse(w, http.StatusUnprocessableEntity, "Say who does it: by is empty.")
+		return
+	}
 	if errors.Is(err, errUnexpected) {
-		refuse(w, http.StatusConflict, fmt.Sprintf("The filter asks for %d entries, not %d: look again. Nothing was read.", report.Entries, *ask.Expect))
+		refuse(w, http.StatusConflict, fmt.Sprintf("The filter asks for %s, not %d: look again. Nothing was read.", entriesOf(report.Entries), *ask.Expect))
 		return
 	}
 	respond(w, report, err)
+}
+
+func entriesOf(n int) string {
+	if n == 1 {
+		return "1 entry"
+	}
+	return fmt.Sprintf("%d entries", n)
 }

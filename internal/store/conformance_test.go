@@ -22,6 +22,7 @@ import (
 	"github.com/stocktrace/stocktrace/internal/testenv"
 	"github.com/stocktrace/stocktrace/inventory"
 	"github.com/stocktrace/stocktrace/lifecycle"
+	"github.com/stocktrace/stocktrace/web"
 )
 
 var exact = gocmp.AllowUnexported(inventory.Decimal{})
@@ -786,12 +787,15 @@ func TestQuarantine(t *testing.T) {
 	var got []inventory.Quarantined
 	var before inventory.Quarantined
 	for {
-		page, err := s.Quarantined(t.Context(), before, 10)
+		page, err := s.Quarantined(t.Context(), store.QuarantineFilter{}, before, 10)
 		must(t, err)
 		if len(page) == 0 {
 			break
 		}
-		got, before = append(got, page...), page[len(page)-1]
+		for _, u := range page {
+			got = append(got, u.Quarantined)
+		}
+		before = got[len(got)-1]
 	}
 	if d := gocmp.Diff(items, got); d != "" {
 		t.Error(d)
@@ -816,7 +820,7 @@ func TestQuarantineIsBounded(t *testing.T) {
 	}
 	must(t, s.WriteQuarantine(t.Context(), items[:11]))
 	must(t, s.WriteQuarantine(t.Context(), items[11:]))
-	if u, err := s.QuarantineUse(t.Context()); err != nil || u != (store.QuarantineUse{Entries: 25, Bytes: 125, Oldest: noon}) {
+	if u, err := s.QuarantineUse(t.Context()); err != nil || u != (store.QuarantineUse{Entries: 25, Bytes: 125, Waiting: 25, Oldest: noon}) {
 		t.Errorf("it holds %+v (%v)", u, err)
 	}
 	has := uint64(25)
@@ -864,9 +868,100 @@ func dropped(t *testing.T, s *store.Store) []inventory.Quarantined {
 		}
 		<-time.After(10 * time.Millisecond)
 	}
-	rest, err := s.Quarantined(t.Context(), inventory.Quarantined{}, 100)
+	return entries(t, s, store.QuarantineFilter{State: web.Any})
+}
+
+func entries(t *testing.T, s *store.Store, f store.QuarantineFilter) (list []inventory.Quarantined) {
+	t.Helper()
+	all, err := s.Quarantined(t.Context(), f, inventory.Quarantined{}, 100)
 	must(t, err)
-	return rest
+	for _, u := range all {
+		list = append(list, u.Quarantined)
+	}
+	return list
+}
+
+// What has landed waits no longer, is found when asked for, and goes first where
+// the quarantine holds too much.
+func TestLandedEntriesWaitNoLonger(t *testing.T) {
+	s := storetest.Open(t)
+	var items []inventory.Quarantined // the newest first
+	for i := range 6 {
+		items = append(items, inventory.Quarantined{
+			ID: fmt.Sprint(i % 4), ReceivedAt: noon.Add(-time.Duration(i) * time.Second), Source: "/pos", Reason: "malformed", Raw: []byte("12345"),
+		})
+	}
+	must(t, s.WriteQuarantine(t.Context(), items))
+	must(t, s.WriteQuarantine(t.Context(), items[2:3])) // again, after a crash
+	landed := []inventory.Quarantined{items[0], items[2]}
+	for range 2 { // told twice it landed once
+		must(t, s.WriteLanded(t.Context(), "r-1", noon.Add(time.Hour), landed))
+	}
+	waiting := []inventory.Quarantined{items[1], items[3], items[4], items[5]}
+	for _, c := range []struct {
+		filter store.QuarantineFilter
+		want   []inventory.Quarantined
+	}{
+		{store.QuarantineFilter{}, waiting},
+		{store.QuarantineFilter{State: web.Waiting}, waiting},
+		{store.QuarantineFilter{State: web.Landed}, landed},
+		{store.QuarantineFilter{State: web.Any}, items},
+		{store.QuarantineFilter{ID: "0"}, items[4:5]}, // sent again, and not read again
+		{store.QuarantineFilter{Source: "/pos", Reason: "malformed", From: items[4].ReceivedAt, To: items[1].ReceivedAt}, items[3:5]},
+		{store.QuarantineFilter{Source: "/oms"}, nil},
+		{store.QuarantineFilter{Unnamed: true}, nil},
+	} {
+		if d := gocmp.Diff(c.want, entries(t, s, c.filter), cmpopts.EquateEmpty()); d != "" {
+			t.Errorf("%+v: %s", c.filter, d)
+		}
+	}
+	all, err := s.Quarantined(t.Context(), store.QuarantineFilter{State: web.Landed}, inventory.Quarantined{}, 1)
+	must(t, err)
+	if len(all) != 1 || all[0].Reingest != "r-1" || !all[0].LandedAt.Equal(noon.Add(time.Hour)) {
+		t.Errorf("landed: %+v", all)
+	}
+	// Of the four that wait two have one id.
+	if n, err := s.QuarantineMatching(t.Context(), store.QuarantineFilter{}); err != nil || n != 3 {
+		t.Errorf("%d different ones wait (%v), want 3", n, err)
+	}
+	counts, err := s.Pages().QuarantineCounts(t.Context(), 10)
+	if must(t, err); len(counts) != 1 || counts[0].Count != 4 || counts[0].Different != 3 || counts[0].Bytes != 20 {
+		t.Errorf("counts: %+v", counts)
+	}
+	if u, err := s.QuarantineUse(t.Context()); err != nil || u.Waiting != 4 || !u.Oldest.Equal(items[5].ReceivedAt) {
+		t.Errorf("it holds %+v (%v)", u, err)
+	}
+	d, err := s.DropQuarantine(t.Context(), 15)
+	if err != nil || d.Landed < 2 || d.Entries != 1 || !d.Through.Equal(items[5].ReceivedAt) {
+		t.Errorf("at most three: %+v (%v)", d, err)
+	}
+	if d := gocmp.Diff(waiting[:3], dropped(t, s)); d != "" {
+		t.Error(d)
+	}
+}
+
+// Who had the quarantine read again is one row, from before it begins until after
+// it has ended.
+func TestReingestsAreKept(t *testing.T) {
+	s := storetest.Open(t)
+	first := web.Reread{ID: "r-1", At: noon, By: "ada", Via: "cli", Filter: "source=tills", Entries: 3}
+	second := web.Reread{ID: "r-2", At: noon.Add(time.Second), By: "bob", Via: "page", Entries: 1, Landed: 1, Events: 2, EndedAt: noon.Add(time.Minute)}
+	ended := first
+	ended.Landed, ended.Events, ended.EndedAt, ended.Error = 2, 7, noon.Add(time.Hour), "the log is away"
+	must(t, s.WriteReingest(t.Context(), first))
+	must(t, s.WriteReingest(t.Context(), second))
+	for _, want := range [][]web.Reread{{second, first}, {second, ended}} {
+		got, err := s.Pages().Reingests(t.Context(), web.Page{Limit: 10})
+		must(t, err)
+		if d := gocmp.Diff(want, got); d != "" {
+			t.Error(d)
+		}
+		must(t, s.WriteReingest(t.Context(), ended))
+	}
+	next, err := s.Pages().Reingests(t.Context(), web.Page{Limit: 10, After: web.Cursor{At: second.At, ID: second.ID}})
+	if must(t, err); len(next) != 1 || next[0].ID != "r-1" {
+		t.Errorf("the next page: %+v", next)
+	}
 }
 
 func TestWritersShareInserts(t *testing.T) {

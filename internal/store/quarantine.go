@@ -9,6 +9,7 @@ import (
 
 	"github.com/stocktrace/stocktrace/inventory"
 	"github.com/stocktrace/stocktrace/queries"
+	"github.com/stocktrace/stocktrace/web"
 )
 
 func newQuarantineAppender(into inserter) *appender[inventory.Quarantined] {
@@ -48,22 +49,46 @@ var (
 	quarantineMatchingQuery = queries.Get("quarantine_matching")
 )
 
-// Quarantined returns up to limit items, the newest first, that come after the
-// item before; the zero item means from the newest. Following pages are stable
-// while new items arrive.
-func (s *Store) Quarantined(ctx context.Context, before inventory.Quarantined, limit int) ([]inventory.Quarantined, error) {
+// QuarantineFilter asks for entries; what is empty is not asked for.
+type QuarantineFilter struct {
+	ID, Source, Transport, Reason string
+	Unnamed                       bool      // only of senders that are not known
+	From, To                      time.Time // received: from on, before
+	// State is web.Waiting where empty.
+	State web.UnreadState
+}
+
+func (f *QuarantineFilter) params() Params {
+	since, until := f.From, f.To
+	if since.IsZero() {
+		since = time.UnixMicro(0)
+	}
+	if until.IsZero() {
+		until = time.UnixMicro(lastInstant)
+	}
+	return Params{
+		"id": f.ID, "unnamed": flag(f.Unnamed), "source": f.Source, "transport": f.Transport, "reason": f.Reason, "since": since, "until": until,
+	}
+}
+
+// Quarantined returns up to limit entries that a filter asks for, the newest first,
+// that come after the entry before; the zero entry means from the newest. Following
+// pages are stable while new entries arrive.
+func (s *Store) Quarantined(ctx context.Context, f QuarantineFilter, before inventory.Quarantined, limit int) ([]web.Unread, error) {
 	at := before.ReceivedAt
 	if at.IsZero() {
 		at = time.UnixMicro(lastInstant)
 	}
-	var items []inventory.Quarantined
-	params := Params{"before": at, "before_id": before.ID, "limit": limit}
+	var items []web.Unread
+	params := f.params()
+	params["before"], params["before_id"], params["limit"] = at, before.ID, limit
+	params["state"] = cmp.Or(string(f.State), string(web.Waiting))
 	err := s.Each(ctx, quarantineListQuery, params, func(scan func(...any) error) error {
-		var q inventory.Quarantined
-		if err := scan(&q.ID, &q.ReceivedAt, &q.Source, &q.Transport, &q.ContentType, &q.Reason, &q.Pointer, &q.Detail, &q.Raw); err != nil {
+		var q web.Unread
+		if err := scan(&q.ID, &q.ReceivedAt, &q.Source, &q.Transport, &q.ContentType, &q.Reason, &q.Pointer, &q.Detail, &q.Raw, &q.LandedAt, &q.Reingest); err != nil {
 			return err
 		}
-		q.ReceivedAt = instant(q.ReceivedAt)
+		q.ReceivedAt, q.LandedAt = instant(q.ReceivedAt), instant(q.LandedAt)
 		items = append(items, q)
 		return nil
 	})
@@ -76,28 +101,10 @@ func (s *Store) QuarantineCount(ctx context.Context) (n uint64, err error) {
 	return n, err
 }
 
-// QuarantineFilter asks for entries; what is empty is not asked for.
-type QuarantineFilter struct {
-	ID, Source, Transport, Reason string
-	Unnamed                       bool      // only of senders that are not known
-	From, To                      time.Time // received: from on, before
-}
-
-// QuarantineMatching returns how many entries a filter asks for, each counted
-// once however often it was sent. What our own code failed on is none of them.
+// QuarantineMatching returns how many entries a filter asks for of those that have
+// not landed, each counted once however often it was sent. What our own code failed
+// on is none of them.
 func (s *Store) QuarantineMatching(ctx context.Context, f QuarantineFilter) (n uint64, err error) {
-	since, until := f.From, f.To
-	if since.IsZero() {
-		since = time.UnixMicro(0)
-	}
-	if until.IsZero() {
-		until = time.UnixMicro(lastInstant)
-	}
-	unnamed := uint8(0)
-	if f.Unnamed {
-		unnamed = 1
-	}
-	params := Params{"id": f.ID, "unnamed": unnamed, "source": f.Source, "transport": f.Transport, "reason": f.Reason, "since": since, "until": until}
-	err = s.QueryRow(ctx, quarantineMatchingQuery, params, &n)
+	err = s.QueryRow(ctx, quarantineMatchingQuery, f.params(), &n)
 	return n, err
 }

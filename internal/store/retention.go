@@ -24,16 +24,25 @@ var (
 // a version or tombstone outlives all it replaces. Bindings have no entry: they
 // are kept for ever.
 var retained = map[string]queries.Query{
-	"events":         retentionByReceivedQuery,
-	"facts":          retentionByReceivedQuery,
-	"readings":       retentionByReceivedQuery,
-	"echoes":         retentionByReceivedQuery,
-	"actions":        retentionByReceivedQuery,
-	"quarantine":     retentionByReceivedQuery,
+	"events":     retentionByReceivedQuery,
+	"facts":      retentionByReceivedQuery,
+	"readings":   retentionByReceivedQuery,
+	"echoes":     retentionByReceivedQuery,
+	"actions":    retentionByReceivedQuery,
+	"quarantine": retentionByReceivedQuery,
+	"reingests":  retentionByReceivedQuery,
+
+	"quarantine_landed": retentionByReceivedQuery,
+
 	"lifecycles":     retentionByWrittenQuery,
 	"lifecycle_keys": retentionByWrittenQuery,
 	"findings":       retentionByWrittenQuery,
 }
+
+// longer is how much longer the rows of a table are kept than the others: what says
+// that an entry has landed outlives the entry, whichever is merged first, so that it
+// is not taken for one that waits.
+var longer = map[string]time.Duration{"quarantine_landed": 60 * 24 * time.Hour}
 
 // ttlClause finds the seconds of a table's TTL in its definition. A server may
 // have written the parameter as a cast.
@@ -66,6 +75,10 @@ func (s *Store) setRetention(ctx context.Context, keep time.Duration) error {
 		return err
 	}
 	for table, query := range retained {
+		seconds := seconds
+		if seconds > 0 {
+			seconds = min(seconds+int64(longer[table]/time.Second), math.MaxUint32)
+		}
 		if has[table] == seconds {
 			continue
 		}

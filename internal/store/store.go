@@ -20,6 +20,7 @@ import (
 	"github.com/stocktrace/stocktrace/inventory"
 	"github.com/stocktrace/stocktrace/lifecycle"
 	"github.com/stocktrace/stocktrace/queries"
+	"github.com/stocktrace/stocktrace/web"
 )
 
 // ErrClosed is returned by a store that has been closed.
@@ -104,6 +105,8 @@ type Store struct {
 	keys       *appender[keyRow]
 	findings   *appender[lifecycle.FindingRow]
 	quarantine *appender[inventory.Quarantined]
+	landed     *appender[landedRow]
+	reingests  *appender[web.Reread]
 	incidents  *appender[incidentRow]
 
 	closeOnce sync.Once
@@ -227,6 +230,8 @@ func (s *Store) makeAppenders(interval time.Duration) {
 	s.keys = newKeyAppender(into)
 	s.findings = newFindingAppender(into)
 	s.quarantine = newQuarantineAppender(into)
+	s.landed = newLandedAppender(into)
+	s.reingests = newReingestAppender(into)
 	s.incidents = newIncidentAppender(into)
 }
 

@@ -267,8 +267,11 @@ func TestRetention(t *testing.T) {
 		s = open(keep)
 		if n := count(t, s, fmt.Sprintf(
 			"SELECT count() FROM system.tables WHERE database = currentDatabase() AND match(create_table_query, ' TTL [^S]*toIntervalSecond\\(\\D*%d\\D')",
-			int(keep.Seconds()))); n != 9 {
-			t.Errorf("%d tables keep rows for %s, want 9", n, keep)
+			int(keep.Seconds()))); n != 10 {
+			t.Errorf("%d tables keep rows for %s, want 10", n, keep)
+		}
+		if n := count(t, s, withTTL); n != 11 { // what says that an entry has landed outlives it
+			t.Errorf("%d tables forget, want 11", n)
 		}
 		must(t, s.Close())
 	}

@@ -580,13 +580,10 @@ func (p Pages) Sources(ctx context.Context, since, until time.Time) ([]web.Sourc
 }
 
 // Quarantine implements web.Reader.
-func (p Pages) Quarantine(ctx context.Context, page web.Page) ([]inventory.Quarantined, error) {
-	before := inventory.Quarantined{ReceivedAt: page.After.At, ID: page.After.ID}
-	if page.After.IsZero() {
-		// Later than anything that can have been received.
-		before.ReceivedAt = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
-	}
-	items, err := p.store.Quarantined(ctx, before, page.Limit)
+func (p Pages) Quarantine(ctx context.Context, q web.QuarantineQuery) ([]web.Unread, error) {
+	filter := QuarantineFilter{State: q.State, Source: q.Source, Reason: q.Reason}
+	before := inventory.Quarantined{ReceivedAt: q.Page.After.At, ID: q.Page.After.ID}
+	items, err := p.store.Quarantined(ctx, filter, before, q.Page.Limit)
 	return items, asked(err)
 }
 

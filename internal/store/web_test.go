@@ -236,7 +236,7 @@ func TestPagesAgreeWithMemory(t *testing.T) {
 	if d := gocmp.Diff(wantFacets, facets, cmpopts.EquateEmpty()); d != "" {
 		t.Errorf("facets (-memory +tables)\n%s", d)
 	}
-	q, err := pages.Quarantine(ctx, web.Page{Limit: 10})
+	q, err := pages.Quarantine(ctx, web.QuarantineQuery{Page: web.Page{Limit: 10}})
 	must(t, err)
 	if len(q) != 1 || q[0].Pointer != m.Quarantined[0].Pointer {
 		t.Errorf("quarantine: %+v", q)

@@ -28,6 +28,8 @@ type Memory struct {
 	HopList       []web.Hop // answered as they are
 	SourceList    []web.Source
 	Quarantined   []inventory.Quarantined
+	LandedList    map[string]web.Unread // by id: which of these have landed, when and by what
+	RereadList    []web.Reread
 	QueueList     []web.Queue
 	ReplayList    []web.Replay
 	ActionList    []web.Action
@@ -563,22 +565,6 @@ func (m *Memory) Sources(context.Context, time.Time, time.Time) ([]web.Source, e
 	}
 	defer done()
 	return slices.Clone(m.SourceList), nil
-}
-
-// Quarantine implements [web.Reader].
-func (m *Memory) Quarantine(_ context.Context, page web.Page) ([]inventory.Quarantined, error) {
-	done, err := m.open()
-	if err != nil {
-		return nil, err
-	}
-	defer done()
-	list := slices.DeleteFunc(slices.Clone(m.Quarantined), func(item inventory.Quarantined) bool {
-		return !after(page.After, item.ReceivedAt, item.ID)
-	})
-	slices.SortFunc(list, func(a, b inventory.Quarantined) int {
-		return cmp.Or(b.ReceivedAt.Compare(a.ReceivedAt), cmp.Compare(b.ID, a.ID))
-	})
-	return list[:min(page.Limit, len(list))], nil
 }
 
 // Facets implements [web.Reader].

@@ -96,6 +96,9 @@ func (m *Memory) QuarantineCounts(_ context.Context, limit int) ([]web.Quarantin
 	var list []web.QuarantineCount
 	seen := map[[3]string]bool{}
 	for _, q := range m.Quarantined {
+		if _, landed := m.LandedList[q.ID]; landed {
+			continue
+		}
 		i := slices.IndexFunc(list, func(c web.QuarantineCount) bool { return c.Reason == q.Reason && c.Source == q.Source })
 		if i < 0 {
 			i = len(list)
@@ -119,4 +122,40 @@ func (m *Memory) QuarantineCounts(_ context.Context, limit int) ([]web.Quarantin
 		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Source, b.Source))
 	})
 	return list[:min(limit, len(list))], nil
+}
+
+// Quarantine implements [web.Reader].
+func (m *Memory) Quarantine(_ context.Context, q web.QuarantineQuery) ([]web.Unread, error) {
+	done, err := m.open()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	var list []web.Unread
+	for _, item := range m.Quarantined {
+		u, landed := m.LandedList[item.ID]
+		u.Quarantined = item
+		if landed == (q.State == web.Landed) || q.State == web.Any {
+			list = append(list, u)
+		}
+	}
+	list = slices.DeleteFunc(list, func(u web.Unread) bool {
+		return q.Source != "" && q.Source != u.Source || q.Reason != "" && q.Reason != u.Reason || !after(q.Page.After, u.ReceivedAt, u.ID)
+	})
+	slices.SortFunc(list, func(a, b web.Unread) int {
+		return cmp.Or(b.ReceivedAt.Compare(a.ReceivedAt), cmp.Compare(b.ID, a.ID))
+	})
+	return list[:min(q.Page.Limit, len(list))], nil
+}
+
+// Reingests implements [web.Reader].
+func (m *Memory) Reingests(_ context.Context, page web.Page) ([]web.Reread, error) {
+	done, err := m.open()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	list := slices.DeleteFunc(slices.Clone(m.RereadList), func(r web.Reread) bool { return !after(page.After, r.At, r.ID) })
+	slices.SortFunc(list, func(a, b web.Reread) int { return cmp.Or(b.At.Compare(a.At), cmp.Compare(b.ID, a.ID)) })
+	return list[:min(page.Limit, len(list))], nil
 }

@@ -19,8 +19,8 @@ func TestReingestCommand(t *testing.T) {
 	}))
 	defer srv.Close()
 	answer = `{"entries":2,"landed":2,"events":5,"still":[]}`
-	code, out, said := run(t, nil, "reingest", "--source", "pos-fr", "--server", srv.URL)
-	if code != 0 || asked != `POST {"source":"pos-fr"}` || out != "2 of 2 entries landed: 5 events are on disk.\n" {
+	code, out, said := run(t, nil, "reingest", "--source", "pos-fr", "--by", "ada", "--server", srv.URL)
+	if code != 0 || asked != `POST {"source":"pos-fr","by":"ada"}` || out != "2 of 2 entries landed: 5 events are on disk.\n" {
 		t.Errorf("%d %q %q, asked %s", code, out, said, asked)
 	}
 	answer = `{"entries":2,"landed":1,"events":1,"still":[{"id":"ab","detail":"still cannot be read: why"}]}`

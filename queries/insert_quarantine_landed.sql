@@ -1,0 +1,1 @@
+INSERT INTO quarantine_landed (received_at, id, landed_at, reingest)
