@@ -148,6 +148,9 @@ func (l *Log) connect(o Options, what string) (*nats.Conn, error) {
 		nats.Name("stocktrace " + what),
 		nats.MaxReconnects(-1),
 		nats.ReconnectWait(250 * time.Millisecond),
+		// A password that is rotated on the server first must not end the connection
+		// for ever; NATS gives up after two refusals otherwise.
+		nats.IgnoreAuthErrorAbort(),
 		nats.ReconnectJitter(100*time.Millisecond, 250*time.Millisecond),
 		// Nothing is queued for a server that is away: senders are told at once.
 		nats.ReconnectBufSize(-1),
