@@ -324,13 +324,14 @@ func (a *assessment) expect() {
 }
 
 // countsFrom is the instant a step's deadline counts from: when the step it
-// names happened, else the anchor. A clock that runs ahead of ours cannot be
-// believed, so that deadlines then run from receipt (domain rule 24).
+// names happened, else the anchor. A clock that runs ahead of ours, or before the
+// day the anchor belongs to, cannot be believed, so that deadlines then run from
+// receipt (domain rule 24).
 func (a *assessment) countsFrom(step *inventory.Step) (time.Time, bool) {
 	switch e := a.since(step); {
 	case e == nil:
 		return time.Time{}, false
-	case ahead(e):
+	case ahead(e) || a.anchor != nil && e.name() == a.anchor.name() && aged(e):
 		return e.ReceivedAt, true
 	default:
 		return e.Event.Time, true

@@ -85,7 +85,7 @@ func (a *App) startDirectory(ctx context.Context) error {
 func (a *App) startPulse(ctx context.Context) error {
 	a.pulse = &pulse{
 		log: a.stream, tables: a.store, clock: a.clock, logger: a.log.With("part", "pulse"),
-		most: uint64(a.settings.QuarantineSize), keep: a.settings.Retention,
+		most: uint64(a.settings.QuarantineSize), keep: a.settings.Retention, simulated: a.settings.Simulate,
 	}
 	a.pulse.feel(ctx)
 	a.pulse.register(a.metrics)

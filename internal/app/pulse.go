@@ -24,6 +24,8 @@ type pulse struct {
 	clock  Clock
 	logger *slog.Logger
 	warned time.Time // real; when the disk was warned of
+	// simulated: what is received comes from a simulated retailer.
+	simulated bool
 
 	most     uint64        // bytes the quarantine may hold
 	keep     time.Duration // and how long it keeps them
@@ -217,6 +219,7 @@ func (p *pulse) status(context.Context) web.Status {
 	case s.logErr != nil:
 		st.Log, st.Detail = web.LogUnreachable, "JetStream does not store messages; senders are asked to try again and lose nothing."
 	}
+	st.Simulated, st.Speed = p.simulated, 1
 	if c, ok := p.clock.(*SimulatedClock); ok {
 		st.Simulated, st.Speed = true, c.Speed()
 	}

@@ -29,7 +29,7 @@ func (a *App) Welcome() []string {
 		say("clock", "simulated, at %s, %gx", c.Now().Format("2006-01-02 15:04:05"), c.Speed())
 	}
 	if s.Simulate {
-		say("retailer", "simulated: %s selling %g times a second", plural(len(a.rules.locations), "store", "stores"), s.Simulation.Rate)
+		say("retailer", "simulated: %s selling %g times a second", plural(s.Simulation.Stores, "store", "stores"), s.Simulation.Rate)
 	} else if len(a.rules.locations) > 0 {
 		say("retailer", "%s", plural(len(a.rules.locations), "location", "locations"))
 	}

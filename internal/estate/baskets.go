@@ -15,12 +15,11 @@ import (
 	"github.com/stocktrace/stocktrace/inventory"
 )
 
-// Workflows of the documents the estate sends. Only sale is declared today: the
-// others arrive as workflows not yet known, of which nothing is said.
+// Workflows of the documents that a file of baskets holds.
 const (
 	workflowSale       = "sale"
 	workflowReturn     = "return"
-	workflowAdjustment = "stock_adjustment"
+	workflowAdjustment = "adjustment"
 )
 
 // Item is something sold.

@@ -112,7 +112,7 @@ func TestReadBaskets(t *testing.T) {
 		}
 		got.WriteString("\n")
 	}
-	if want := "1 sale A -5\nC2 return A 2\n3 stock_adjustment A -7\n4 sale A 7\n"; got.String() != want {
+	if want := "1 sale A -5\nC2 return A 2\n3 adjustment A -7\n4 sale A 7\n"; got.String() != want {
 		t.Errorf("got\n%swant\n%s", got.String(), want)
 	}
 

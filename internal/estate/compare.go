@@ -325,7 +325,8 @@ func (e Expected) is(f *ObservedFinding, early bool) bool {
 		return false
 	}
 	// That a sale was delivered twice belongs to the sale, not to a step.
-	return e.Kind == inventory.DuplicateDelivery || f.hop() == e.Step
+	// So does that an item goes by two names, which the second to be heard shows.
+	return e.Kind == inventory.DuplicateDelivery || e.Kind == inventory.IdentityDrift || f.hop() == e.Step
 }
 
 // isOtherwise reports whether f, resolved, says the same fact in another kind.

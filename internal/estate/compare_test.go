@@ -188,6 +188,7 @@ func TestTower(t *testing.T) {
 		switch {
 		case r.URL.Query().Get("workflow") == workflowPostingDay:
 			lines = append(lines, map[string]any{"correlation_id": "posting_day:1/2026-11-23", "workflow": "posting_day"})
+		case r.URL.Query().Has("workflow"): // no other book
 		case strings.HasSuffix(r.URL.Path, "/lifecycles"):
 			lines = append(lines, map[string]any{"correlation_id": "c-1", "workflow": "sale", "verdict": "complete", "new": 1}, map[string]any{"correlation_id": "c-2"})
 		case r.URL.Query().Get("state") != "any":
@@ -210,6 +211,8 @@ func TestTower(t *testing.T) {
 	}
 	want := []string{
 		"/api/v1/export/lifecycles? Bearer secret", "/api/v1/export/lifecycles?workflow=posting_day Bearer secret",
+		"/api/v1/export/lifecycles?workflow=register_day Bearer secret", "/api/v1/export/lifecycles?workflow=order_stock Bearer secret",
+		"/api/v1/export/lifecycles?workflow=item_stock Bearer secret",
 		"/api/v1/export/findings?state=any Bearer secret",
 	}
 	if strings.Join(asked, "\n") != strings.Join(want, "\n") {

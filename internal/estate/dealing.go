@@ -27,6 +27,9 @@ type flow struct {
 	// no such business.
 	begin func(d *dealing) bool
 	legs  []leg
+	// with makes the dealings that belong to it, and says what is told of all of them
+	// together.
+	with func(e *Estate, d *dealing) []*dealing
 	// odd is what may go wrong with this flow alone.
 	odd []oddity
 }
@@ -114,6 +117,17 @@ type dealing struct {
 	maybe     []Expected
 	happened  []Fault
 	settled   time.Time // when what was found without a deadline is final
+	// Of a till: its register, its number in the sequence (0: none), the receipts it
+	// speaks of, its count at close, and when it happened where its clock is wrong.
+	register string
+	sequence int
+	refs     []inventory.Ref
+	totals   *inventory.Totals
+	told     time.Time
+	// minus: a count finds less of everything.
+	minus bool
+	// books is what is told of it together with others.
+	books []SaleTruth
 	// verdict is where it stands if that does not follow from its legs.
 	verdict inventory.Verdict
 }
@@ -131,7 +145,7 @@ func (d *dealing) id() string {
 	if d.correlation != "" {
 		return d.correlation
 	}
-	k, _ := d.keys[0].Scope(d.place.ID, "")
+	k, _ := d.keys[0].Scope(d.place.ID, d.register)
 	return k.String()
 }
 
@@ -325,7 +339,7 @@ func (d *dealing) messages() []*message {
 		case feedERP:
 			m.send = ceil(e.Time, erpRun).Add(erpLag)
 		case feedPOS:
-			m.send = e.Time.Add(time.Duration(digest("till/"+m.id)%900) * time.Millisecond)
+			m.send = later(e.Time, d.told).Add(time.Duration(digest("till/"+m.id)%900) * time.Millisecond)
 		default:
 			m.send = ceil(e.Time, spanExport).Add(spanLag)
 		}

@@ -68,6 +68,7 @@ func (d *dealing) judge(messages []*message) SaleTruth {
 		}
 	}
 	for _, f := range t.Findings {
+		v.overdue = v.overdue || f.Kind == inventory.ReturnNotPosted
 		v.conflicted = v.conflicted || f.State == inventory.FindingOpen && standsAs[f.Kind] == inventory.Conflicted
 	}
 	t.Verdict = v.verdict()

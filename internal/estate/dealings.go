@@ -14,6 +14,8 @@ var flows = []*flow{
 	&transferFlow, &receiptFlow, &putawayFlow, &vendorReturnFlow,
 	&fulfilmentFlow, &reservationFlow, &marketplaceFlow, &directShipFlow, &onlineReturnFlow,
 	&countFlow, &adjustmentFlow, &snapshotFlow,
+	&returnFlow, &deskSaleFlow, &voidFlow, &collectFlow, &orderFlow, &movementFlow, &controlFlow,
+	&storeDayFlow, &limitedFlow, &recountFlow,
 }
 
 // dealings draws what else happens at the store around a sale, and works it out:
@@ -35,6 +37,27 @@ func (e *Estate) dealings(s *sale) []*dealing {
 	if !f.begin(x) {
 		return nil
 	}
+	all := []*dealing{x}
+	if f.with != nil {
+		all = append(all, f.with(e, x)...)
+	}
+	for _, x := range all {
+		x.deal()
+	}
+	return all
+}
+
+// adjust makes the adjustment that a document of the baskets is. One of what moves
+// no stock is none.
+func (e *Estate) adjust(s *sale) []*dealing {
+	x := e.dealing(&adjustmentFlow, s, strings.ToUpper(strconv.FormatUint(digest("adjust", e.schedule.identity, s.number)%2_821_109_907_456, 36)))
+	x.place, x.correlation = s.store.Location, s.correlation
+	for _, k := range s.basket.owed {
+		x.goods = append(x.goods, booking{k.item, k.quantity.Abs()})
+	}
+	if len(x.goods) == 0 {
+		return nil
+	}
 	x.deal()
 	return []*dealing{x}
 }
@@ -45,9 +68,9 @@ func (e *Estate) dealing(f *flow, s *sale, number string) *dealing {
 	carrier.correlation, carrier.basket, carrier.sequence = "d/"+number, &Basket{Workflow: f.workflow}, 0
 	x := &dealing{
 		opts: &e.opts, episodes: e.episodes, schedule: e.schedule, live: e.live, flow: f, sale: &carrier, number: number,
-		depots: e.depots, d: roll(e.episodes.seed, "deal/"+f.workflow, s.number), drawn: map[Fault]bool{}, waived: map[string]bool{},
+		depots: e.depots, d: roll(e.episodes.seed, "deal/"+f.workflow+"/"+number), drawn: map[Fault]bool{}, waived: map[string]bool{},
 	}
-	for _, fault := range dealingFaults {
+	for _, fault := range e.mishaps {
 		x.drawn[fault] = x.d.chance(e.opts.Faults[fault])
 	}
 	return x

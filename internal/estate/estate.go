@@ -16,6 +16,7 @@ type Estate struct {
 	opts     Options
 	stores   []*store
 	depots   []inventory.Location // the warehouses
+	mishaps  []Fault              // dealingFaults
 	start    time.Time            // where the schedule began, at the very first start
 	live     time.Time            // where the history ends and the live part begins
 	schedule *schedule
@@ -101,7 +102,7 @@ func plan(opts Options) (*Estate, error) {
 		return nil, err
 	}
 	e := &Estate{
-		opts: opts, stores: stores, depots: depots, truth: newTruthWriter(opts.Truth),
+		opts: opts, stores: stores, depots: depots, mishaps: dealingFaults, truth: newTruthWriter(opts.Truth),
 		silent: map[mark]bool{}, stats: Stats{Faults: map[Fault]int64{}},
 	}
 	if err := e.begin(groups); err != nil {

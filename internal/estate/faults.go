@@ -132,7 +132,7 @@ var FaultPresets = map[string]Faults{
 		LostTelemetry: 0.002, DelayedERP: 0.003, LateMiddleware: 0.002, DeadLetterReplayed: 0.001, DeadLetterStalled: 0.0005,
 		QuantitySlip: 0.001, MappingGap: 0.002, StoreOffline: 0.02, SilentFeed: 0.1,
 		Retried: 0.01, SplitPosting: 0.01, CancelledAndReposted: 0.002, SameBasket: 0.005, BothTransports: 0.005,
-	}.besides(0.0015),
+	}.besides(0.0005),
 	// heavy: every fault often enough to meet every other; for tests.
 	"heavy": Faults{
 		DuplicateSuppressed: 0.02, DuplicateSubmitted: 0.02, PostedTwice: 0.03,

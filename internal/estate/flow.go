@@ -86,18 +86,11 @@ func travel(opts *Options, ep *episodes, schedule *schedule, s *sale) ([]*messag
 	for _, f := range AllFaults {
 		j.drawn[f] = j.d.chance(opts.Faults[f])
 	}
-	switch s.basket.Workflow {
-	case workflowSale:
-		if s.sameBasket {
-			j.happens(SameBasket)
-		}
-		j.sell()
-	case workflowReturn:
-		j.sell() // the same way, with the other sign
-	default:
-		j.till(s.at.Add(j.d.between(50*time.Millisecond, 900*time.Millisecond)), adjusted)
+	if s.sameBasket {
+		j.happens(SameBasket)
 	}
-	if s.store.Posting == inventory.PostingStoreDay && s.basket.Workflow != workflowAdjustment {
+	j.sell() // a return goes the same way, with the other sign
+	if s.store.Posting == inventory.PostingStoreDay {
 		schedule.enter(s, j.passed)
 	}
 	slices.Sort(j.happened)

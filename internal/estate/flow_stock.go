@@ -1,6 +1,7 @@
 package estate
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -36,7 +37,7 @@ func (d *dealing) variance(n int) int64 {
 		return 0
 	}
 	v := int64(1 + digest("variance/"+d.number, uint64(n))%3)
-	if digest("sign/"+d.number)%4 > 0 {
+	if d.minus || digest("sign/"+d.number)%4 > 0 {
 		v = -v
 	}
 	return v
@@ -124,7 +125,9 @@ var adjustmentFlow = flow{
 			e.Operator = "31"
 			e.ReasonCode = []string{"damage", "expired", "markdown", "theft"}[digest("reason/"+d.number)%4]
 			e.Lines = d.lines(-1, "")
-			if d.chance(0.5) {
+			// More than a few somebody has to agree to.
+			most := slices.ContainsFunc(d.goods, func(k booking) bool { return k.quantity.Cmp(inventory.DecimalOf(20)) > 0 })
+			if d.chance(0.5) || most {
 				e.Approval = &inventory.Approval{State: "approved", By: "12", Role: "supervisor"}
 			}
 		})},

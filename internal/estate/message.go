@@ -16,7 +16,6 @@ var (
 	mapped       = inventory.StepRef{System: "middleware", Step: "mapped"}
 	availability = inventory.StepRef{System: "oms", Step: "availability_updated"}
 	posted       = inventory.StepRef{System: "erp", Step: "posted"}
-	adjusted     = inventory.StepRef{System: "store_app", Step: "adjusted"}
 )
 
 // feedID is a system's export.
@@ -100,8 +99,6 @@ func (m *message) source() string {
 	case m.via != cloudEvents:
 		name, instance := m.service()
 		return name + "/" + instance
-	case m.ref == adjusted:
-		return "/store-app/store/" + m.sale.store.ID
 	default:
 		return "/pos/store/" + m.sale.store.ID + "/register/" + m.sale.store.register(m.sale.register)
 	}
@@ -181,12 +178,6 @@ func (m *message) event() inventory.Event {
 			Kind: s.basket.Workflow, Mode: "live", Status: "completed",
 			Sequence: strconv.Itoa(int(s.sequence)), SequenceMax: strconv.Itoa(maxSequence),
 		}
-		e.Lines = m.tillLines()
-	case adjusted:
-		e.CorrelationID = s.correlation
-		e.BusinessDate = s.businessDate()
-		e.Keys = []inventory.Key{{Name: "adjustment", Value: s.store.ID + "-" + s.correlation}}
-		e.ReasonCode = "write_off"
 		e.Lines = m.tillLines()
 	case accepted, mapped:
 		e.CorrelationID = s.correlation

@@ -197,6 +197,9 @@ func (d *dealing) lose() {
 		}
 		for i := range d.flow.legs {
 			later := &d.flow.legs[i]
+			if later.since == name && d.done(later.name) == nil {
+				words = nil // nobody could say by when that was due
+			}
 			proven = proven || later.owed && d.done(later.name) != nil && d.follows(later, name)
 		}
 		if proven && len(words) == 1 {

@@ -262,11 +262,26 @@ func (e *Estate) draw() []*message {
 		e.mu.Unlock()
 	}
 	for _, s := range e.schedule.next() {
-		messages, faults := travel(&e.opts, e.episodes, e.schedule, s)
-		take(judge(&e.opts, e.live, s, messages, faults), messages)
-		for _, d := range e.dealings(s) {
+		with := e.dealings(s)
+		if s.basket.Workflow == workflowAdjustment {
+			with = e.adjust(s)
+		} else {
+			messages, faults := travel(&e.opts, e.episodes, e.schedule, s)
+			take(judge(&e.opts, e.live, s, messages, faults), messages)
+		}
+		var told []SaleTruth
+		last := e.live
+		for _, d := range with {
 			messages := d.messages()
-			take(d.judge(messages), messages)
+			truth := d.judge(messages)
+			last = later(last, truth.FinalAt)
+			take(truth, messages)
+			told = append(told, d.books...)
+		}
+		for _, t := range told {
+			t.StartedAt, t.FinalAt = s.at, last.Add(tellsLate)
+			e.truth.write(line{Sale: &t})
+			e.final = later(e.final, t.FinalAt)
 		}
 	}
 	days, truths := e.schedule.post(slot, false)

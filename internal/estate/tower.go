@@ -27,11 +27,13 @@ func (t *Tower) Observe(ctx context.Context) (Observed, error) {
 		return Observed{}, err
 	}
 	// Books are listed where they are asked for.
-	days, err := export[ObservedLifecycle](ctx, t, "lifecycles", url.Values{"workflow": {workflowPostingDay}})
-	if err != nil {
-		return Observed{}, err
+	for _, book := range append([]string{workflowPostingDay}, books...) {
+		told, err := export[ObservedLifecycle](ctx, t, "lifecycles", url.Values{"workflow": {book}})
+		if err != nil {
+			return Observed{}, err
+		}
+		lifecycles = append(lifecycles, told...)
 	}
-	lifecycles = append(lifecycles, days...)
 	findings, err := export[ObservedFinding](ctx, t, "findings", url.Values{"state": {"any"}})
 	if err != nil {
 		return Observed{}, err

@@ -86,10 +86,6 @@ func judge(opts *Options, live time.Time, s *sale, messages []*message, faults [
 	for _, m := range messages {
 		t.FinalAt = later(t.FinalAt, m.send)
 	}
-	if s.basket.Workflow == workflowAdjustment {
-		return t
-	}
-
 	v := verdictOf{opts: opts, live: live, sale: s, owed: s.basket.owed, moves: len(s.basket.owed) > 0, truth: &t}
 	for _, ref := range []inventory.StepRef{posCompleted, accepted, mapped, availability, posted} {
 		v.hop(ref, messages)

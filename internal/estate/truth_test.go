@@ -351,14 +351,6 @@ func describe(findings []Expected) string {
 	return strings.Join(out, ", ")
 }
 
-func TestOtherWorkflowsAreNotJudged(t *testing.T) {
-	s := &sale{at: time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC), store: &store{Location: inventory.Undeclared("0001")}, basket: newBasket("C1", workflowAdjustment, nil)}
-	o := Defaults()
-	if truth := judge(&o, s.at, s, nil, nil); truth.Verdict != inventory.Unclassified || len(truth.Findings) > 0 {
-		t.Errorf("%+v", truth)
-	}
-}
-
 func TestReadTruth(t *testing.T) {
 	var b bytes.Buffer
 	w := newTruthWriter(&b)
