@@ -13,7 +13,7 @@ import (
 // says is left out on the way, whichever way it takes.
 func TestPortsHearWhatARehearsalHandsOver(t *testing.T) {
 	e := newEstate(t, func(o *Options) {
-		o.Faults = FaultPresets["heavy"]
+		o.Faults, o.Dealings = FaultPresets["heavy"], 1
 		o.Rate, o.History = 0, History{Sales: 2000, From: o.Clock.Now().Add(-32 * time.Hour), To: o.Clock.Now().Add(-2 * time.Hour)}
 	})
 	heard := map[string]int{}
