@@ -47,7 +47,7 @@ var ranks = map[string]uint8{
 
 // RankVersion names the key order and the scoping rules of this build. Stored
 // with the streams at creation; a different value refuses to start.
-const RankVersion = "1"
+const RankVersion = "2"
 
 // Identifying reports whether keys of this name bind events into one
 // lifecycle. All others are grouping keys (trace, order, IDoc, ERP document,
@@ -108,7 +108,8 @@ func (k ScopedKey) Partition(n int) int {
 }
 
 // Scope returns the identifying key k in its scope, as said by an event at the
-// given location and register. ok is false for grouping keys and empty values.
+// given location and register. ok is false for grouping keys, and for values that
+// say there is none ("unknown", the nil UUID).
 //
 // A receipt's scope is location + register + number. It may be sent as the
 // bare number ("778", "000778") or as printed ("0123-04-000778"); both, with or
@@ -116,7 +117,7 @@ func (k ScopedKey) Partition(n int) int {
 // themselves; paddings of purely numeric ones are removed.
 func (k Key) Scope(location, register string) (_ ScopedKey, ok bool) {
 	value := strings.TrimSpace(k.Value)
-	if value == "" || !Identifying(k.Name) {
+	if !Identifying(k.Name) || placeholder(value) {
 		return ScopedKey{}, false
 	}
 	switch k.Name {
@@ -127,6 +128,18 @@ func (k Key) Scope(location, register string) (_ ScopedKey, ok bool) {
 	default:
 		return ScopedKey{k.Name, Unpad(value)}, true
 	}
+}
+
+// placeholders are what systems write where they know no value, in lower case.
+var placeholders = []string{"", "unknown", "n/a", "na", "null", "nil", "none", "undefined", "not available", "(null)", "<null>", "nan"}
+
+// placeholder reports whether a key's value says that there is none: a word for
+// it, or nothing but zeros and separators, such as the nil UUID.
+func placeholder(value string) bool {
+	if strings.Trim(value, "0-_./ ") == "" {
+		return true
+	}
+	return len(value) <= 16 && slices.Contains(placeholders, strings.ToLower(value))
 }
 
 func scopeReceipt(value, location, register string) string {

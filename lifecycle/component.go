@@ -14,8 +14,9 @@ import (
 type component struct {
 	root    inventory.ScopedKey
 	keys    []inventory.ScopedKey
-	entries []entry // by arrival, distinct, echoes among them; empty once moved away
-	book    book    // of a book's key, instead of entries
+	entries []entry                // by arrival, distinct, echoes among them; empty once moved away
+	held    map[heldEntry]struct{} // what entries are there, where they are many
+	book    book                   // of a book's key, instead of entries
 	away    bool
 
 	announced map[inventory.ScopedKey]bool // keys whose homes have been told
@@ -64,15 +65,39 @@ func newComponent(root inventory.ScopedKey) *component {
 
 // add takes in a record; it reports whether it was new.
 func (c *component) add(e entry) bool {
-	id := e.Identity()
-	for i := range c.entries {
-		if c.entries[i].Identity() == id && c.entries[i].echo == e.echo {
-			return false
-		}
+	if c.holds(&e) {
+		return false
 	}
 	at, _ := slices.BinarySearchFunc(c.entries, e, byArrival)
 	c.entries = slices.Insert(c.entries, at, e)
 	return true
+}
+
+// manyEntries is from how many on a component remembers what it holds, instead of
+// looking.
+const manyEntries = 64
+
+type heldEntry struct {
+	inventory.Identity
+	echo inventory.Echo
+}
+
+// holds reports whether it has the entry; it takes it to be added where not.
+func (c *component) holds(e *entry) bool {
+	h := heldEntry{e.Identity(), e.echo}
+	if len(c.entries) < manyEntries {
+		c.held = nil
+		return slices.ContainsFunc(c.entries, func(x entry) bool { return heldEntry{x.Identity(), x.echo} == h })
+	}
+	if len(c.held) != len(c.entries) {
+		c.held = make(map[heldEntry]struct{}, 2*len(c.entries))
+		for i := range c.entries {
+			c.held[heldEntry{c.entries[i].Identity(), c.entries[i].echo}] = struct{}{}
+		}
+	}
+	_, has := c.held[h]
+	c.held[h] = struct{}{}
+	return has
 }
 
 // dueHeap orders components by when their answer may change.

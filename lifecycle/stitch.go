@@ -184,6 +184,7 @@ type cluster struct {
 	// shared are keys it shares with other clusters of its component, with when
 	// the sharing was first seen.
 	shared []collision
+	hub    *hub // set where it is no transaction, but a key that means none
 }
 
 type collision struct {
@@ -202,6 +203,14 @@ type collision struct {
 func divide(entries []entry) []cluster {
 	entries, said := peoples(entries)
 	entries, heard := apart(entries)
+	if hubs := hubsOf(entries); len(hubs) > 0 {
+		return around(hubs, entries, heard, said)
+	}
+	return divided(entries, heard, said)
+}
+
+// divided is divide where every key means what it says.
+func divided(entries, heard, said []entry) []cluster {
 	if len(entries) == 0 {
 		return nil
 	}

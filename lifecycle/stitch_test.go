@@ -523,6 +523,63 @@ func TestBatchStaysApart(t *testing.T) {
 	}
 }
 
+// TestOneCorrelationIDForAll: a middleware stamps one correlation id on all it
+// does. The sales stay apart, none is in conflict, and one finding says so.
+func TestOneCorrelationIDForAll(t *testing.T) {
+	tl := &tale{}
+	const sales = 5000
+	for i := range sales {
+		receipt, at := fmt.Sprintf("0123-04-%06d", i+1), time.Duration(i)*time.Second
+		lines := basket
+		tl.say("pos completed", at, said{corr: "mw-main", receipt: receipt, lines: lines})
+		tl.say("middleware accepted", at+time.Second, said{corr: "mw-main", receipt: receipt})
+		tl.say("middleware mapped", at+2*time.Second, said{corr: "mw-main", receipt: receipt})
+		tl.say("oms availability_updated", at+3*time.Second, said{corr: "mw-main", receipt: receipt})
+		if i != 77 {
+			tl.say("erp posted", at+4*time.Second, said{corr: "mw-main", receipt: receipt, lines: lines})
+		}
+	}
+	began := time.Now()
+	told := Stitch(saleRules(t), tl.records, nil, t0.Add(48*time.Hour))
+	t.Logf("%d sales stitched in %s", sales, time.Since(began))
+	slices.Reverse(tl.records)
+	again := Stitch(saleRules(t), tl.records, nil, t0.Add(48*time.Hour))
+	if !slices.EqualFunc(told, again, func(a, b inventory.Lifecycle) bool { return fingerprint(&a) == fingerprint(&b) }) {
+		t.Error("in another order it comes to something else")
+	}
+	if len(told) != sales+1 {
+		t.Fatalf("%d sales are %d lifecycles", sales, len(told))
+	}
+	kinds := map[inventory.Kind]int{}
+	for i := range told {
+		for _, f := range told[i].Findings {
+			kinds[f.Kind]++
+			if f.Kind == inventory.KeyCollision && told[i].ID != "mw-main" {
+				t.Errorf("%s is in conflict", told[i].ID)
+			}
+		}
+	}
+	if kinds[inventory.KeyCollision] != 1 || kinds[inventory.MissingStep] != 1 || len(kinds) != 2 {
+		t.Errorf("found %v", kinds)
+	}
+}
+
+// TestPlaceholdersBindNothing: what says that there is no value is no key.
+func TestPlaceholdersBindNothing(t *testing.T) {
+	for _, corr := range []string{"unknown", "N/A", "null", "00000000-0000-0000-0000-000000000000", "0000", "-"} {
+		tl := &tale{}
+		for _, receipt := range []string{r1, "0123-04-000779"} {
+			tl.say("pos completed", 0, said{corr: corr, receipt: receipt, lines: basket})
+			tl.say("erp posted", time.Minute, said{corr: corr, receipt: receipt, lines: basket})
+		}
+		for _, l := range Stitch(saleRules(t), tl.records, nil, t0.Add(2*time.Minute)) {
+			if l.Canonical.Name != inventory.KeyReceipt || slices.ContainsFunc(l.Findings, func(f inventory.Finding) bool { return f.Kind == inventory.KeyCollision }) {
+				t.Errorf("%q: %s, %v", corr, l.ID, l.Findings)
+			}
+		}
+	}
+}
+
 func TestNumbersComeRound(t *testing.T) {
 	tl := &tale{}
 	tl.say("pos completed", 0, said{corr: "c-nov", receipt: r1, date: "2026-11-23", lines: basket})

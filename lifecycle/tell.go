@@ -25,6 +25,9 @@ func shortHash(parts ...string) string {
 // tell folds the assessment of each prefix of arrivals into findings with a
 // life, and says where the lifecycle stands at now.
 func tell(rules *Rules, c *cluster, evidence *Evidence, now time.Time) inventory.Lifecycle {
+	if c.hub != nil {
+		return heedBook(rules, c.hub.tell(rules, now), c.said)
+	}
 	entries := c.entries
 	l := inventory.Lifecycle{
 		ID: LifecycleID(c.canonical), Canonical: c.canonical,

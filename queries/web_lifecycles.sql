@@ -7,7 +7,7 @@ FROM lifecycles FINAL
 WHERE deleted = 0
     AND ({any_id:UInt8} = 1 OR id IN {ids:Array(String)})
     AND ({workflow:String} = workflow
-        OR {workflow:String} = '' AND (workflow NOT IN ('register_day', 'posting_day', 'order_stock', 'item_stock') OR {any_id:UInt8} = 0 OR notEmpty({findings:Array(String)})))
+        OR {workflow:String} = '' AND (workflow NOT IN ('register_day', 'posting_day', 'order_stock', 'item_stock', 'shared_key') OR {any_id:UInt8} = 0 OR notEmpty({findings:Array(String)})))
     AND ({state:String} = '' OR state = {state:String})
     AND (empty({verdicts:Array(String)}) OR has({verdicts:Array(String)}, toString(verdict)))
     AND ({location:String} = '' OR location = {location:String} OR trimLeft(location, '0') = trimLeft({location:String}, '0'))
