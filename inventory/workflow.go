@@ -93,6 +93,9 @@ type Step struct {
 	OnlyVariance bool
 	// OnlyStock steps are owed only where the transaction's lines move stock.
 	OnlyStock bool
+	// Withdraws marks the step that calls the transaction off: nothing more is owed,
+	// unless the goods had left (a step that the posting comes after has happened).
+	Withdraws bool
 	// Posts marks the step by which the transaction reaches the ledger.
 	Posts bool
 	// Effect is what the step does to stock.

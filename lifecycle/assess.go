@@ -120,7 +120,7 @@ func assess(rules *Rules, w *inventory.Workflow, c *cluster, entries, heard []en
 		a.withdrawn = (a.steps[i].reversed != nil || a.steps[i].voided != nil) && !a.booked() && !w.Steps[i].Posts
 	}
 	a.reversal = !slices.ContainsFunc(entries, func(e entry) bool { return e.outcome != inventory.Reversed })
-	a.withdrawn = a.withdrawn || a.reversal
+	a.withdrawn = a.withdrawn || a.reversal || a.calledOff()
 	a.location = rules.Location(locationOf(a.anchor, entries))
 	if a.anchor != nil {
 		a.control = controlTransaction(a.anchor.Event.Transaction)
@@ -139,6 +139,28 @@ func assess(rules *Rules, w *inventory.Workflow, c *cluster, entries, heard []en
 	a.judgeTimes(entries)
 	a.judgeNames(entries)
 	return a
+}
+
+// calledOff reports whether the transaction was called off before its goods left.
+func (a *assessment) calledOff() bool {
+	off := false
+	for i := range a.steps {
+		step := &a.workflow.Steps[i]
+		switch {
+		case step.Withdraws:
+			off = off || a.steps[i].ok != nil
+		case step.Posts:
+			if a.steps[i].ok != nil {
+				return false
+			}
+			for _, ref := range step.After {
+				if ref != a.workflow.Anchor && a.steps[a.workflow.IndexOf(ref)].ok != nil {
+					return false
+				}
+			}
+		}
+	}
+	return off
 }
 
 // booked reports whether a step that some balance is booked by has happened.
@@ -773,7 +795,7 @@ func (a *assessment) judgeCollisions(c *cluster, entries []entry) {
 			key: inventory.ScopedKey{Name: inventory.KeyRecord, Value: e.ID},
 		})
 	}
-	if a.anchor != nil {
+	if a.anchor != nil && a.workflow.Anchor.System == "pos" { // what no till says may be said in parts
 		i := a.workflow.IndexOf(a.workflow.Anchor)
 		for _, e := range a.steps[i].heard {
 			if e.outcome == inventory.OK && e.ID != a.anchor.ID && e.business() != a.anchor.business() &&

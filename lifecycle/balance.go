@@ -23,11 +23,26 @@ func counts(l *inventory.Line) bool {
 }
 
 // unitClass folds units that mean "one piece"; everything else stands for
-// itself. Source: UN/ECE Rec 20 (EA, C62, H87), EDIFACT PCE, X12 PC, SAP ST.
+// itself. Source: UN/ECE Rec 20 (EA, C62, H87; KGM, LTR, MTR), EDIFACT PCE, X12 PC,
+// SAP ST, KG, L and M.
 func unitClass(uom string) string {
 	switch u := strings.ToUpper(uom); u {
 	case "", "EA", "C62", "H87", "PCE", "PC", "NAR", "ST":
 		return "EA"
+	case "KG":
+		return "KGM"
+	case "G":
+		return "GRM"
+	case "L":
+		return "LTR"
+	case "ML":
+		return "MLT"
+	case "M":
+		return "MTR"
+	case "CM":
+		return "CMT"
+	case "MM":
+		return "MMT"
 	default:
 		if len(u) == 3 && u[0] == 'X' {
 			return u[1:] // UN/ECE Rec 20 writes the packages of Rec 21 with an X before them
@@ -39,6 +54,17 @@ func unitClass(uom string) string {
 // dozens are the units that hold a fixed number of pieces, whatever they hold.
 // Source: UN/ECE Rec 20.
 var dozens = map[string]int64{"DZN": 12, "DZ": 12, "GRO": 144, "CEN": 100, "MIL": 1000, "PR": 2}
+
+// metric are the units that are a decimal part of one that is weighed or measured.
+// Source: UN/ECE Rec 20.
+var metric = map[string]struct {
+	of    string
+	holds inventory.Decimal
+}{
+	"GRM": {"KGM", inventory.Milli(1)}, "DKG": {"KGM", inventory.Milli(10)}, "TNE": {"KGM", inventory.DecimalOf(1000)},
+	"MLT": {"LTR", inventory.Milli(1)}, "CLT": {"LTR", inventory.Milli(10)}, "DLT": {"LTR", inventory.Milli(100)}, "HLT": {"LTR", inventory.DecimalOf(100)},
+	"MMT": {"MTR", inventory.Milli(1)}, "CMT": {"MTR", inventory.Milli(10)}, "DMT": {"MTR", inventory.Milli(100)},
+}
 
 // weighed reports whether a unit is measured rather than counted.
 func weighed(unit string) bool { return unit == "KGM" || unit == "LTR" || unit == "MTR" }
@@ -206,7 +232,7 @@ func (a *assessment) judgeBalance(b *inventory.Balance, names *itemNames, newest
 				continue // more may come until it is closed
 			}
 			if !s.due.IsZero() {
-				opens, ok := a.from(step, s.due, newest, evidence)
+				opens, ok := a.from(step, a.dueOf(step, owed), newest, evidence)
 				if !ok {
 					a.pending = true
 					continue
@@ -216,6 +242,22 @@ func (a *assessment) judgeBalance(b *inventory.Balance, names *itemNames, newest
 		}
 		a.raise(c)
 	}
+}
+
+// dueOf is when a step that books several parts has to have booked all of them:
+// its deadline after the last part, where it runs on no store's or run's clock.
+func (a *assessment) dueOf(step int, owed []posting) time.Time {
+	due, s := a.steps[step].due, &a.workflow.Steps[step]
+	d, ok := s.DeadlineFor(a.location.Posting)
+	if !ok || s.Clock != inventory.Continuous {
+		return due
+	}
+	for _, p := range owed {
+		if !ahead(p.entry) {
+			due = later2(due, p.entry.Event.Time.Add(d))
+		}
+	}
+	return due
 }
 
 // movements are the postings of several steps, and the last of the steps that
@@ -243,6 +285,9 @@ func (a *assessment) movements(steps, other []inventory.StepRef) (all []posting,
 		}
 		if by := a.workflow.Steps[i].ToldBy; len(s.heard) == 0 && !by.IsZero() && !slices.Contains(other, by) {
 			said = postings(&a.steps[a.workflow.IndexOf(by)])
+		}
+		if ref.System == inventory.AnySystem {
+			said = firsthand(said)
 		}
 		if len(said) > 0 {
 			last = i

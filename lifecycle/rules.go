@@ -64,6 +64,11 @@ func (r *Rules) measure(l *inventory.Line) (unit string, quantity inventory.Deci
 			return unitClass(p.Of), q
 		}
 	}
+	if m, ok := metric[unit]; ok {
+		if q, ok := l.Quantity.Mul(m.holds); ok {
+			return m.of, q
+		}
+	}
 	if n, ok := dozens[unit]; ok {
 		if q, ok := l.Quantity.Mul(inventory.DecimalOf(n)); ok {
 			return "EA", q

@@ -303,6 +303,9 @@ func closing(a *assessment, l *life, arrived []entry) (*entry, inventory.Resolut
 		if s.ok != nil && s.late && s.dead == nil {
 			return by, inventory.Recovered
 		}
+		if s.ok == nil && a.withdrawn && by.Event.Time.After(l.opened) {
+			return by, inventory.ReversedR // it was owed until it was called off
+		}
 		// It occurred in time and we heard late; or it was proven, or was something
 		// else than missing.
 		return by, inventory.Disproved

@@ -112,6 +112,7 @@ type stepFile struct {
 	After          []yaml.Node `yaml:"after"`
 	ToldBy         yaml.Node   `yaml:"told_by"`
 	Required       bool        `yaml:"required"`
+	Withdraws      bool        `yaml:"withdraws"`
 	Raises         yaml.Node   `yaml:"raises"`
 	Early          yaml.Node   `yaml:"early"`
 	When           yaml.Node   `yaml:"when"`
@@ -239,7 +240,7 @@ func (p *workflowParser) ref(n *yaml.Node) inventory.StepRef {
 
 func (p *workflowParser) step(w *inventory.Workflow, f *stepFile) {
 	s := inventory.Step{
-		StepRef: p.ref(&f.Step), Title: f.Title, Missing: f.Missing, Required: f.Required, Posts: f.Posts,
+		StepRef: p.ref(&f.Step), Title: f.Title, Missing: f.Missing, Required: f.Required, Withdraws: f.Withdraws, Posts: f.Posts,
 		SystemOfRecord: f.SystemOfRecord, Owner: f.Owner, Runbook: f.Runbook, Clock: inventory.Continuous,
 		Evidence: p.duration(&f.DeliveryLag, 0), MaxAttempts: f.MaxAttempts, Run: f.Run.Value,
 		Raises: p.kind(&f.Raises, inventory.MissingStep), Early: p.kind(&f.Early, ""),
