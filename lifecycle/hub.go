@@ -65,7 +65,9 @@ func hubsOf(entries []entry) map[inventory.ScopedKey]*hub {
 					values[p] = map[string]bool{}
 				}
 				values[p][other.Value] = true
-				about[p] = append(about[p], e.ID)
+				if len(about[p]) < collisionEvidence {
+					about[p] = append(about[p], e.ID)
+				}
 				if len(values[p]) > hubValues && hubs[k] == nil {
 					if hubs == nil {
 						hubs = map[inventory.ScopedKey]*hub{}

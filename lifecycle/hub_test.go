@@ -39,7 +39,7 @@ func TestHubUnderCrashes(t *testing.T) {
 					say("middleware accepted", 1, said{})
 				}
 				say("middleware mapped", 2, said{receipt: receipt})
-				say("erp posted", 60, said{receipt: receipt, doc: fmt.Sprint(4900+i), lines: basket})
+				say("erp posted", 60, said{receipt: receipt, doc: fmt.Sprint(4900 + i), lines: basket})
 			}
 			slices.SortFunc(tl.records, func(a, b inventory.Record) int { return a.ReceivedAt.Compare(b.ReceivedAt) })
 			w.run(t, rules, slices.Clone(tl.records), t0.Add(40*time.Minute))
