@@ -152,7 +152,6 @@ type comparison struct {
 	lines  int    // how many owe it
 	owed   bool   // something was owed in this place, status and unit
 	booked bool   // something was booked there
-	named  bool   // not only as where goods of another status come from
 }
 
 // judgeBalances compares what was said to move with what was booked for it, for
@@ -431,7 +430,8 @@ func (a *assessment) compare(b *inventory.Balance, owed, booked []posting, names
 	for _, p := range owed {
 		e := &p.entry.Event
 		parents := parentLines(e)
-		for _, l := range twoSided(b, e.Lines) {
+		for i := range e.Lines {
+			l := &e.Lines[i]
 			if b.Variance {
 				found, ok := variance(l)
 				if !ok {
@@ -444,7 +444,6 @@ func (a *assessment) compare(b *inventory.Balance, owed, booked []posting, names
 			}
 			s := at(e, l)
 			s.owed = true
-			s.named = s.named || l.Activity != leaves
 			s.Item, s.Location = l.Item, e.Location
 			s.Owed = s.Owed.Add(a.quantity(l, p.sign))
 			s.lines++
@@ -454,12 +453,12 @@ func (a *assessment) compare(b *inventory.Balance, owed, booked []posting, names
 		e := &p.entry.Event
 		touched := map[*comparison]bool{}
 		parents := parentLines(e)
-		for _, l := range twoSided(b, e.Lines) {
+		for i := range e.Lines {
+			l := &e.Lines[i]
 			if !counts(l) || parents[l.Line] {
 				continue
 			}
 			s := at(e, l)
-			s.named = s.named || l.Activity != leaves
 			sign := p.sign
 			if b.Opposite {
 				sign = -sign
@@ -473,11 +472,6 @@ func (a *assessment) compare(b *inventory.Balance, owed, booked []posting, names
 			if l.Item != s.Item && !slices.Contains(s.ItemAt, inventory.Key{Name: l.ItemScheme, Value: l.Item}) {
 				s.ItemAt = append(s.ItemAt, inventory.Key{Name: l.ItemScheme, Value: l.Item})
 			}
-		}
-	}
-	for k, s := range sums {
-		if !s.named && s.owed != s.booked {
-			delete(sums, k) // one side says where it went, the other also where it came from
 		}
 	}
 	// An item booked of which nothing was said may be one that was, under a name
@@ -516,28 +510,6 @@ func (a *assessment) compare(b *inventory.Balance, owed, booked []posting, names
 			strings.Compare(a.Location, b.Location))
 	})
 	return lines, true
-}
-
-// leaves marks the side of a change of status that goods leave.
-const leaves = "\x00leaves"
-
-// twoSided are an event's lines, and of each that says from which status to which
-// goods have gone, and nothing else of their status, both sides: a ledger books
-// them as two lines, and a warehouse says them in one.
-func twoSided(b *inventory.Balance, lines []inventory.Line) []*inventory.Line {
-	all := make([]*inventory.Line, 0, len(lines))
-	for i := range lines {
-		l := &lines[i]
-		if b.AnyStatus || b.Variance || l.Status != "" || l.StatusFrom == "" || l.StatusTo == "" || l.StatusFrom == l.StatusTo {
-			all = append(all, l)
-			continue
-		}
-		from, to := *l, *l
-		from.Status, from.Quantity, from.Activity = l.StatusFrom, l.Quantity.Neg(), leaves
-		to.Status = l.StatusTo
-		all = append(all, &from, &to)
-	}
-	return all
 }
 
 // quantity is what a line moves, in the unit it is compared in.
