@@ -131,6 +131,12 @@ func fakeAPI(t *testing.T, token string) string {
 		}
 		serve(w, "month-"+r.PathValue("name")+".json")
 	})
+	mux.HandleFunc("GET /api/v1/replays", func(w http.ResponseWriter, r *http.Request) {
+		if from := r.URL.Query().Get("from"); from != "" && from != "2026-11-23T00:00:00Z" {
+			t.Errorf("another window was asked for: %s", r.URL)
+		}
+		serve(w, "replays.json")
+	})
 	mux.HandleFunc("POST /api/v1/verify", func(w http.ResponseWriter, _ *http.Request) {
 		if token == "" {
 			_, _ = w.Write([]byte(`{"records":10,"lifecycles":3,"findings":1,"count":0,"differences":[]}`))
@@ -161,6 +167,8 @@ func TestAnswers(t *testing.T) {
 		{"trace-nothing", ExitNo, []string{"trace", "999"}},
 		{"findings", ExitYes, []string{"findings"}},
 		{"findings-members", ExitYes, []string{"findings", "--group", "g1"}},
+		{"replays", ExitYes, []string{"replays"}},
+		{"replays-all", ExitYes, []string{"replays", "--all", "--from", "2026-11-23T00:00:00Z"}},
 		{"report", ExitYes, []string{"report"}},
 		{"report-month", ExitYes, []string{"report", "--month", "2026-10"}},
 		{"verify", ExitYes, []string{"verify"}},
@@ -185,6 +193,7 @@ func TestJSONIsHandedOn(t *testing.T) {
 		{"lifecycle.json", []string{"trace", "c-7f3a"}},
 		{"groups.json", []string{"findings"}},
 		{"objectives.json", []string{"report"}},
+		{"replays.json", []string{"replays"}},
 	} {
 		code, out, errs := run(t, nil, append(tt.args, "-o", "json", "--server", server)...)
 		want, err := os.ReadFile(filepath.Join("testdata", tt.file))
