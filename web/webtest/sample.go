@@ -135,7 +135,27 @@ func Sample() *Memory {
 		Detail: `"two" is no decimal number; send quantities as text such as "-2".`, Raw: []byte(`{"specversion":"1.0","data":{"lines":[{"quantity":"two"}]}}`),
 	}}
 	b.people()
+	b.queues()
 	return b.m
+}
+
+// queues: one of two stands, and of four replays two need people.
+func (b *builder) queues() {
+	before := func(d time.Duration) time.Time { return Now.Add(-d) }
+	n := inventory.DecimalOf
+	b.m.QueueList = []web.Queue{
+		{System: "middleware", Queue: "erp.postings", Depth: n(3), Before: n(12), Most: n(48), At: before(20 * time.Second), LastAt: before(19 * time.Second), OldestAge: 4 * time.Second},
+		{System: "middleware", Queue: "pos.replay", Depth: n(41), Before: n(41), Most: n(60), At: before(time.Minute), LastAt: before(time.Minute), StalledSince: before(9 * time.Minute)},
+	}
+	for i, l := range b.m.LifecycleList[:4] {
+		b.m.ReplayList = append(b.m.ReplayList, web.Replay{
+			RecordID: fmt.Sprintf("/middleware replay-%d", i), System: "erp", Step: "posted", Location: l.Location, Batch: "night-7",
+			LifecycleID: l.ID, State: web.ReplayLanded, RequestedAt: before(time.Hour), ReceivedAt: before(time.Hour), LandedAt: before(50 * time.Minute),
+		})
+	}
+	twice, failed := &b.m.ReplayList[1], &b.m.ReplayList[2]
+	twice.State, twice.Units = web.ReplayDoubled, []inventory.Quantity{{UOM: "EA", Quantity: n(-2)}}
+	failed.State, failed.LandedAt, failed.Error = web.ReplayFailed, time.Time{}, "no ERP item for 4006381333931"
 }
 
 // people have done something about a few of them.
