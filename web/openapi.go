@@ -209,6 +209,9 @@ func schemaOf(t reflect.Type, schemas object) object {
 	case reflect.Float64:
 		return object{"type": "number"}
 	default:
+		// A type that says nothing of itself would be described as text.
+		panic("web: describe the API: no schema of " + t.String())
+	case reflect.String:
 		return object{"type": "string"}
 	}
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -169,7 +170,7 @@ type queueJSON struct {
 	Before       string `json:"depth_before"`
 	Most         string `json:"depth_most"`
 	At           stamp  `json:"read_at"`
-	OldestAge    any    `json:"oldest_age_seconds"`
+	OldestAge    number `json:"oldest_age_seconds"`
 	LastAt       stamp  `json:"last_received_at"`
 	StalledSince stamp  `json:"stalled_since"`
 }
@@ -180,10 +181,10 @@ var queueColumns = []string{
 
 func queueOf(q *Queue) queueJSON {
 	j := queueJSON{
-		q.System, q.Instance, q.Location, q.Queue, q.Depth.String(), q.Before.String(), q.Most.String(), stamp(q.At), nil, stamp(q.LastAt), stamp(q.StalledSince),
+		q.System, q.Instance, q.Location, q.Queue, q.Depth.String(), q.Before.String(), q.Most.String(), stamp(q.At), number(math.NaN()), stamp(q.LastAt), stamp(q.StalledSince),
 	}
 	if q.OldestAge > 0 {
-		j.OldestAge = q.OldestAge.Seconds()
+		j.OldestAge = number(q.OldestAge.Seconds())
 	}
 	return j
 }
@@ -206,7 +207,7 @@ func (s *Server) apiQueues(r *http.Request) (any, error) {
 		rows: func(yield func([]string)) {
 			for _, q := range items {
 				age := ""
-				if seconds, ok := q.OldestAge.(float64); ok {
+				if seconds := float64(q.OldestAge); !math.IsNaN(seconds) {
 					age = strconv.FormatFloat(seconds, 'f', -1, 64)
 				}
 				yield([]string{q.System, q.Instance, q.Location, q.Queue, q.Depth, q.Before, q.Most, q.At.String(), age, q.LastAt.String(), q.StalledSince.String()})
