@@ -46,7 +46,7 @@ func (e *Engine) newFactOwner(ctx context.Context, lease Lease) (*factOwner, err
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("load readings: %w", err), desk.reader.Close())
 	}
-	return o, nil
+	return o, o.listenAnew(ctx)
 }
 
 // turn stores what has come and says what it changes.
@@ -118,6 +118,7 @@ type factOwner struct {
 	progress     progressTracker
 
 	standing map[int]*standstill // by partition
+	listener listener
 
 	seen   uint64    // facts when silences were last worked out
 	next   time.Time // when the next silence opens by itself
@@ -200,6 +201,11 @@ func (o *factOwner) judge(ctx context.Context) error {
 	rows := o.halted()
 	now := o.watermark()
 	rows = append(rows, o.judgeQueues(now)...)
+	silent, err := o.listen(ctx, now)
+	if err != nil {
+		return err
+	}
+	rows = append(rows, silent...)
 	o.withEvidence(func(ev *Evidence) {
 		if now.IsZero() {
 			return

@@ -232,6 +232,21 @@ type Store interface {
 	// one of the locations, written without padding and empty where a watermark
 	// names none; and perhaps with others.
 	FactsAbout(ctx context.Context, systems, locations []string, yield func(inventory.Fact)) error
+	// Heard calls yield with what was received of each source in each hour from one
+	// time (a whole hour) until another, by hour, system, location and register.
+	Heard(ctx context.Context, from, until time.Time, yield func(inventory.Heard)) error
+	// KeepHeard keeps hours for good: of each all that was heard, and a row without a
+	// system that says it is all. What is kept again replaces what was.
+	KeepHeard(ctx context.Context, rows []inventory.Heard) error
+	// KeptHeard calls yield with what is kept of the hours since, as Heard does; an
+	// hour's row without a system comes first.
+	KeptHeard(ctx context.Context, since time.Time, yield func(inventory.Heard)) error
+	// FirstReceived is when the oldest record there is was received; zero where
+	// there is none.
+	FirstReceived(ctx context.Context) (time.Time, error)
+	// ResumedBy returns the first record of a source, as its events write it, that
+	// was received in the minute from at on; empty: any.
+	ResumedBy(ctx context.Context, system, location, register string, at time.Time) (r Resumed, ok bool, err error)
 }
 
 // Clock tells the time; a simulated retailer runs it faster.

@@ -33,6 +33,7 @@ type world struct {
 	progress   map[int]Progress
 	facts      []inventory.Fact
 	readings   []inventory.Measured
+	kept       []inventory.Heard // by hour
 
 	records    map[inventory.Identity]inventory.Record
 	inserts    map[inventory.Identity]int

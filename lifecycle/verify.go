@@ -22,6 +22,7 @@ type Stored interface {
 	EachFinding(ctx context.Context, yield func(FindingRow) error) error
 	Facts(ctx context.Context, since time.Time, yield func(inventory.Fact)) error
 	Readings(ctx context.Context, since time.Time, yield func(inventory.Measured)) error
+	KeptHeard(ctx context.Context, since time.Time, yield func(inventory.Heard)) error
 }
 
 // Difference is one place where what is stored is not what a recomputation
@@ -88,7 +89,12 @@ func Verify(ctx context.Context, rules *Rules, stored Stored) (Verification, err
 	if err != nil {
 		return v, fmt.Errorf("read readings: %w", err)
 	}
+	var kept []inventory.Heard
+	if err := stored.KeptHeard(ctx, time.Unix(0, 0), func(h inventory.Heard) { kept = append(kept, h) }); err != nil {
+		return v, fmt.Errorf("read what was heard: %w", err)
+	}
 	var records []inventory.Record
+	var heard HeardRecords
 	seen := map[inventory.Identity]bool{}
 	err = stored.EachRecord(ctx, func(r inventory.Record) error {
 		v.Records++
@@ -96,6 +102,7 @@ func Verify(ctx context.Context, rules *Rules, stored Stored) (Verification, err
 			v.differ("record", r.ID, "is stored twice")
 		}
 		seen[r.Identity()] = true
+		heard.Add(&r)
 		if !r.Event.Fact() {
 			r.Raw = nil
 			records = append(records, r)
@@ -106,7 +113,7 @@ func Verify(ctx context.Context, rules *Rules, stored Stored) (Verification, err
 		return v, fmt.Errorf("read records: %w", err)
 	}
 	v.compare(rules, records, facts, rows, findings, newest)
-	v.compareFeeds(rules, facts, readings, findings, newest)
+	v.compareFeeds(rules, facts, readings, v.hearing(rules, kept, &heard), findings, newest)
 	slices.SortFunc(v.Differences, func(a, b Difference) int {
 		return cmp.Or(strings.Compare(a.What, b.What), strings.Compare(a.ID, b.ID), strings.Compare(a.Detail, b.Detail))
 	})
@@ -207,7 +214,9 @@ func (v *Verification) compareOne(want, have inventory.Lifecycle, findings map[s
 var ofFeeds = []inventory.Kind{inventory.SourceSilent, inventory.RunMissed, inventory.StalledReplay, inventory.Stall}
 
 // compareFeeds recomputes what is said of feeds.
-func (v *Verification) compareFeeds(rules *Rules, facts []inventory.Fact, readings []inventory.Measured, findings map[string]FindingRow, newest time.Time) {
+func (v *Verification) compareFeeds(rules *Rules, facts []inventory.Fact, readings []inventory.Measured, heard func([]inventory.Finding, time.Time) []inventory.Finding,
+	findings map[string]FindingRow, newest time.Time,
+) {
 	want := map[string]inventory.Finding{}
 	all, _ := AboutFeeds(rules, rules.NewEvidence(facts...), newest)
 	slices.SortFunc(readings, byEntry)
@@ -216,6 +225,7 @@ func (v *Verification) compareFeeds(rules *Rules, facts []inventory.Fact, readin
 		r.Add(rules, &readings[i])
 	}
 	queues, _ := AboutQueues(rules, &r, newest)
+	all = append(all, heard(all, newest.Truncate(time.Minute))...)
 	for _, f := range append(all, queues...) {
 		want[f.ID] = f
 	}
@@ -235,7 +245,7 @@ func (v *Verification) compareFeeds(rules *Rules, facts []inventory.Fact, readin
 		delete(want, id)
 	}
 	for id, f := range want {
-		if f.OpenedAt.Add(unfiredAfter).Before(newest) {
+		if f.OpenedAt.Add(unfiredAfter + listenBehind).Before(newest) {
 			v.differ("finding", id, fmt.Sprintf("%s of %s is not stored", f.Kind, f.GroupKey.Detail))
 		}
 	}

@@ -68,6 +68,7 @@ func newEventAppender(into inserter) *appender[eventRow] {
 			written("body", func(b []byte, r *row) []byte { return wire.AppendEvent(b, &r.Event) }),
 			blob("raw", func(r *row) []byte { return r.Raw }),
 			few("raw_type", func(r *row) string { return r.RawType }),
+			number("signs_off", func(r *row) uint8 { return bit(r.Event.SignsOff()) }),
 		},
 	}
 }

@@ -21,8 +21,8 @@ var (
 
 // retained says from when the rows of each table are kept. What is immutable
 // counts from its receipt; what has versions counts from their writing, so that
-// a version or tombstone outlives all it replaces. Bindings have no entry: they
-// are kept for ever.
+// a version or tombstone outlives all it replaces. Bindings and who was heard
+// when have no entry: they are kept for ever.
 var retained = map[string]queries.Query{
 	"events":     retentionByReceivedQuery,
 	"facts":      retentionByReceivedQuery,

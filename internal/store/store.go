@@ -100,6 +100,7 @@ type Store struct {
 	actions    *appender[actionRow]
 	facts      *appender[inventory.Fact]
 	readings   *appender[inventory.Measured]
+	heard      *appender[inventory.Heard]
 	bindings   *appender[lifecycle.BindingRow]
 	lifecycles *appender[lifecycle.Row]
 	keys       *appender[keyRow]
@@ -223,6 +224,7 @@ func (s *Store) makeAppenders(interval time.Duration) {
 	s.events = newEventAppender(into)
 	s.facts = newFactAppender(into)
 	s.readings = newReadingAppender(into)
+	s.heard = newHeardAppender(into)
 	s.echoes = newEchoAppender(into)
 	s.actions = newActionAppender(into)
 	s.bindings = newBindingAppender(into)

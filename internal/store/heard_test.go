@@ -1,0 +1,68 @@
+package store_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/stocktrace/stocktrace/internal/store/storetest"
+	"github.com/stocktrace/stocktrace/inventory"
+	"github.com/stocktrace/stocktrace/lifecycle"
+)
+
+// TestWhoIsHeard: the table says of records what the engine works out of them,
+// however often they are written; and what is kept comes back, the latest of it.
+func TestWhoIsHeard(t *testing.T) {
+	s := storetest.Open(t)
+	unmerged(t, s)
+	if first, err := s.FirstReceived(t.Context()); err != nil || !first.IsZero() {
+		t.Errorf("an empty table begins at %s, %v", first, err)
+	}
+	var records []inventory.Record
+	var want lifecycle.HeardRecords
+	for n := range 60 {
+		r := sale(n)
+		r.ReceivedAt = noon.Add(time.Duration(n*n) * time.Minute)
+		r.Event.System = []string{"pos", "middleware", "wms", "pos", "erp"}[n%5]
+		r.Event.Register = fmt.Sprintf("%02d", n%3)
+		if n%7 == 0 {
+			r.Event.Transaction.Kind = "operator_sign_off"
+		}
+		r.Content = r.Event.ContentHash()
+		want.Add(&r)
+		records = append(records, r)
+	}
+	must(t, s.WriteRecords(t.Context(), records))
+	must(t, s.WriteRecords(t.Context(), records[20:40]))
+	from, until := noon.Truncate(time.Hour).Add(2*time.Hour), noon.Truncate(time.Hour).Add(50*time.Hour)
+	var got []inventory.Heard
+	must(t, s.Heard(t.Context(), from, until, func(h inventory.Heard) { got = append(got, h) }))
+	rows := want.Between(from, until)
+	if d := gocmp.Diff(rows, got); d != "" || len(rows) < 20 {
+		t.Errorf("%d rows: %s", len(rows), d)
+	}
+	if first, err := s.FirstReceived(t.Context()); err != nil || !first.Equal(noon) {
+		t.Errorf("the first at %s, %v", first, err)
+	}
+	must(t, s.KeepHeard(t.Context(), append(slices.Clone(rows), inventory.Heard{Hour: from}, inventory.Heard{Hour: from.Add(time.Hour)})))
+	rows[3].Minutes |= 1 << 59
+	must(t, s.KeepHeard(t.Context(), rows[3:4]))
+	got = nil
+	must(t, s.KeptHeard(t.Context(), from, func(h inventory.Heard) { got = append(got, h) }))
+	rows = append(rows, inventory.Heard{Hour: from}, inventory.Heard{Hour: from.Add(time.Hour)})
+	slices.SortFunc(rows, lifecycle.CompareHeard)
+	if d := gocmp.Diff(rows, got); d != "" {
+		t.Error(d)
+	}
+	at := records[8].ReceivedAt.Truncate(time.Minute) // of the till 02
+	r, ok, err := s.ResumedBy(t.Context(), "pos", "0123", "02", at)
+	if err != nil || !ok || r.RecordID != records[8].ID || !r.OccurredAt.Equal(records[8].Event.Time) || !r.ReceivedAt.Equal(records[8].ReceivedAt) {
+		t.Errorf("%+v %v %v", r, ok, err)
+	}
+	if r, ok, err := s.ResumedBy(t.Context(), "pos", "0123", "04", at); err != nil || ok {
+		t.Errorf("%+v %v", r, err)
+	}
+}
