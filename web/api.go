@@ -175,6 +175,14 @@ func (s *Server) endpoints() []endpoint {
 			params: []parameter{since[0], since[1], window[2]}, answer: s.apiSources, item: sourceJSON{}, listed: true,
 		},
 		{
+			path: "/sources/heard", name: "listHeard", summary: "Every register, store and system: in how many minutes of the newest hour that is over something of it came, and in how many it usually does.",
+			params: []parameter{window[2]}, answer: s.apiHabits, item: habitJSON{}, listed: true,
+		},
+		{
+			path: "/runs", name: "listRuns", summary: "Every scheduled run that is reported: the last start it is reported to have done, and the next one that is expected.",
+			params: []parameter{window[2]}, answer: s.apiRuns, item: runJSON{}, listed: true,
+		},
+		{
 			path: "/queues", name: "listQueues", summary: "Every queue whose depth was read, over the last hour where no window is given: how deep it is, and whether anything is taken out.",
 			params: []parameter{since[0], since[1], window[2]}, answer: s.apiQueues, item: queueJSON{}, listed: true,
 		},

@@ -63,6 +63,13 @@ type Reader interface {
 	// SourceDetails says of every system ever heard what Sources says, and what its
 	// events of [since, until) are worth.
 	SourceDetails(ctx context.Context, since, until time.Time) ([]SourceDetail, error)
+	// Habits says of every source that was heard in the newest hour that is kept, or
+	// in the same hour of the four weeks before, in how many of the minutes; at most
+	// limit of them, by system, location and register.
+	Habits(ctx context.Context, limit int) ([]Habit, error)
+	// Reports says how far each extract of the systems' feeds reaches, by watermarks
+	// received since.
+	Reports(ctx context.Context, since time.Time, systems []string) ([]Report, error)
 	// Queues says what the gauges of each queue said in [since, until), by system,
 	// at most limit.
 	Queues(ctx context.Context, since, until time.Time, limit int) ([]Queue, error)

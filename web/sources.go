@@ -19,6 +19,8 @@ const quarantineRows = 100
 // sourcesData is every system as we hear it, and what could not be read.
 type sourcesData struct {
 	Sources    []SourceDetail
+	Habits     []Habit // those first of which most is missing
+	Runs       []runState
 	Queues     []Queue
 	Replays    []Replay // those that need people first
 	Ledger     ledger
@@ -41,6 +43,15 @@ func (s *Server) askSources(ctx context.Context) (*sourcesData, error) {
 	d := &sourcesData{}
 	var err error
 	if d.Sources, err = s.Reader.SourceDetails(ctx, now.Add(-flowWindow), now); err != nil {
+		return nil, err
+	}
+	if d.Habits, err = s.Reader.Habits(ctx, mostHabits); err != nil {
+		return nil, err
+	}
+	quietest(d.Habits)
+	d.Habits = slices.DeleteFunc(d.Habits, func(h Habit) bool { return h.missing() <= 0 })
+	d.Habits = d.Habits[:min(len(d.Habits), habitRows)]
+	if d.Runs, err = s.runStates(ctx, now); err != nil {
 		return nil, err
 	}
 	if d.Queues, err = s.Reader.Queues(ctx, now.Add(-flowWindow), now, queueRows); err != nil {

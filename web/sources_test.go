@@ -175,3 +175,54 @@ func TestReingestButton(t *testing.T) {
 		t.Errorf("nobody's press: %d", code)
 	}
 }
+
+// TestHeardAndRuns: the page shows which sources are quieter than usual, and which
+// runs are due; the answers say the same of all.
+func TestHeardAndRuns(t *testing.T) {
+	run := inventory.Run{Name: "post", Feed: "erp", Zone: time.UTC, Grace: time.Hour}
+	for hour := range 24 {
+		run.At = append(run.At, 60*hour)
+	}
+	for d := range run.Days {
+		run.Days[d] = true
+	}
+	idle := run
+	idle.Name = "nightly <b>"
+	s := serve(t, func(o *web.Options) {
+		o.Workflows = []*inventory.Workflow{{Name: "sale", Runs: []inventory.Run{run, idle}}}
+	})
+	hour := webtest.Now.Truncate(time.Hour)
+	s.memory.Lock()
+	s.memory.HabitList = []web.Habit{
+		{System: "pos", Location: "0123", Register: "04", Hour: hour, Seen: 20, Weeks: []int{19, 22, 24, 23}},
+		{System: "pos", Location: "0124", Register: "<i>", Hour: hour, Seen: 0, Weeks: []int{50, 2, 47}},
+		{System: "pos", Location: "0999", Hour: hour, Seen: 3, Weeks: []int{9}},
+	}
+	s.memory.ReportList = []web.Report{
+		{System: "erp", Extract: "post", Through: hour.Add(-3 * time.Hour), ReceivedAt: hour.Add(-170 * time.Minute)},
+		{System: "erp", Extract: "other", Through: hour, ReceivedAt: hour},
+	}
+	s.memory.Unlock()
+	_, body := s.ask(t, "/sources")
+	text := strings.Join(strings.Fields(string(body)), " ")
+	for _, want := range []string{"Quieter than usual", "&lt;i&gt;", "47 min", "Scheduled runs", "Not reported", "never reported", "nightly &lt;b&gt;"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+	if strings.Contains(text, "0999") {
+		t.Error("the page tells of a source of which nothing is known yet")
+	}
+	items := s.list(t, "/api/v1/sources/heard").Items
+	if len(items) != 3 || items[0]["location"] != "0124" || items[0]["expected_minutes"] != 47.0 || items[0]["seen_minutes"] != 0.0 ||
+		items[1]["expected_minutes"] != nil && items[2]["expected_minutes"] != nil {
+		t.Errorf("heard: %v", items)
+	}
+	items = s.list(t, "/api/v1/runs").Items
+	if len(items) != 2 || items[0]["run"] != "post" || items[0]["missed"] != true || items[1]["last_start"] != nil || items[1]["missed"] != false {
+		t.Fatalf("runs: %v", items)
+	}
+	if last, next := items[0]["last_start"], items[0]["expected_start"]; last != hour.Add(-3*time.Hour).Format("2006-01-02T15:04:05Z") || next != hour.Add(-2*time.Hour).Format("2006-01-02T15:04:05Z") {
+		t.Errorf("last %v, next %v", last, next)
+	}
+}

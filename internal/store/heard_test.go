@@ -11,6 +11,7 @@ import (
 	"github.com/stocktrace/stocktrace/internal/store/storetest"
 	"github.com/stocktrace/stocktrace/inventory"
 	"github.com/stocktrace/stocktrace/lifecycle"
+	"github.com/stocktrace/stocktrace/web"
 )
 
 // TestWhoIsHeard: the table says of records what the engine works out of them,
@@ -64,5 +65,38 @@ func TestWhoIsHeard(t *testing.T) {
 	}
 	if r, ok, err := s.ResumedBy(t.Context(), "pos", "0123", "04", at); err != nil || ok {
 		t.Errorf("%+v %v", r, err)
+	}
+}
+
+// TestHabits: of each source the newest hour, and the same hour of the weeks before
+// that are kept.
+func TestHabits(t *testing.T) {
+	s := storetest.Open(t)
+	if got, err := s.Pages().Habits(t.Context(), 10); err != nil || len(got) != 0 {
+		t.Errorf("%+v %v", got, err)
+	}
+	hour := noon.Truncate(time.Hour)
+	var rows []inventory.Heard
+	for week := range 4 {
+		at := hour.Add(-time.Duration(week) * 168 * time.Hour)
+		rows = append(rows, inventory.Heard{Hour: at}, inventory.Heard{Hour: at.Add(-time.Hour), System: "pos", Minutes: 1<<60 - 1})
+		if week > 0 {
+			rows = append(rows, inventory.Heard{Hour: at, System: "pos", Location: "0123", Register: "04", Minutes: 1<<(10+week) - 1})
+		}
+		if week != 2 {
+			rows = append(rows, inventory.Heard{Hour: at, System: "erp", Minutes: 3})
+		}
+	}
+	must(t, s.KeepHeard(t.Context(), rows))
+	got, err := s.Pages().Habits(t.Context(), 10)
+	want := []web.Habit{
+		{System: "erp", Hour: hour, Seen: 2, Weeks: []int{2, 0, 2}},
+		{System: "pos", Location: "0123", Register: "04", Hour: hour, Weeks: []int{11, 12, 13}},
+	}
+	if d := gocmp.Diff(want, got); err != nil || d != "" {
+		t.Error(err, d)
+	}
+	if got, err := s.Pages().Reports(t.Context(), noon, []string{"erp"}); err != nil || len(got) != 0 {
+		t.Errorf("%+v %v", got, err)
 	}
 }

@@ -31,6 +31,8 @@ type Memory struct {
 	LandedList    map[string]web.Unread // by id: which of these have landed, when and by what
 	RereadList    []web.Reread
 	QueueList     []web.Queue
+	HabitList     []web.Habit
+	ReportList    []web.Report
 	ReplayList    []web.Replay
 	ActionList    []web.Action
 	// Err, where set, is what every method fails with.

@@ -139,7 +139,8 @@ func Sample() *Memory {
 	return b.m
 }
 
-// queues: one of two stands, and of four replays two need people.
+// queues: one of two stands, of four replays two need people, and a till is
+// quieter than it usually is.
 func (b *builder) queues() {
 	before := func(d time.Duration) time.Time { return Now.Add(-d) }
 	n := inventory.DecimalOf
@@ -152,6 +153,12 @@ func (b *builder) queues() {
 			RecordID: fmt.Sprintf("/middleware replay-%d", i), System: "erp", Step: "posted", Location: l.Location, Batch: "night-7",
 			LifecycleID: l.ID, State: web.ReplayLanded, RequestedAt: before(time.Hour), ReceivedAt: before(time.Hour), LandedAt: before(50 * time.Minute),
 		})
+	}
+	hour := Now.Add(-time.Hour).Truncate(time.Hour)
+	b.m.HabitList = []web.Habit{
+		{System: "pos", Location: "0140", Register: "02", Hour: hour, Seen: 0, Weeks: []int{41, 44, 38, 40}},
+		{System: "pos", Location: "0123", Hour: hour, Seen: 52, Weeks: []int{55, 57, 54, 56}},
+		{System: "pos", Location: "0124", Hour: hour, Seen: 58, Weeks: []int{55, 57}},
 	}
 	twice, failed := &b.m.ReplayList[1], &b.m.ReplayList[2]
 	twice.State, twice.Units = web.ReplayDoubled, []inventory.Quantity{{UOM: "EA", Quantity: n(-2)}}

@@ -64,6 +64,31 @@ func weigh(d *web.SourceDetail, r *inventory.Record, since, until time.Time) {
 	d.Trend[int(r.ReceivedAt.Sub(since)*web.TrendSlots/until.Sub(since))]++
 }
 
+// Habits implements [web.Reader].
+func (m *Memory) Habits(_ context.Context, limit int) ([]web.Habit, error) {
+	done, err := m.open()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return slices.Clone(m.HabitList[:min(limit, len(m.HabitList))]), nil
+}
+
+// Reports implements [web.Reader].
+func (m *Memory) Reports(_ context.Context, since time.Time, systems []string) (list []web.Report, err error) {
+	done, err := m.open()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	for _, r := range m.ReportList {
+		if slices.Contains(systems, r.System) && !r.ReceivedAt.Before(since) {
+			list = append(list, r)
+		}
+	}
+	return list, nil
+}
+
 // Queues implements [web.Reader].
 func (m *Memory) Queues(_ context.Context, since, until time.Time, limit int) ([]web.Queue, error) {
 	done, err := m.open()
