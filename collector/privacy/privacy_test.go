@@ -162,7 +162,8 @@ func TestUnparsed(t *testing.T) {
 	}
 	r := rules(t, "unparsed: patterns\npatterns: ['OP[0-9]+']\n")
 	got := string(r.Unparsed([]byte("4111 1111 1111 1111 jo@example.com OP88 12.50")))
-	if strings.Contains(got, "4111") || strings.Contains(got, "jo@") || strings.Contains(got, "OP88") || !strings.HasSuffix(got, " 12.50") {
+	// Four digits may stand in a hash by chance.
+	if strings.Contains(got, "4111 1111") || strings.Contains(got, "jo@") || strings.Contains(got, "OP88") || !strings.HasSuffix(got, " 12.50") {
 		t.Errorf("kept %q", got)
 	}
 }
