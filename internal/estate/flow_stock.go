@@ -151,7 +151,7 @@ var adjustmentFlow = flow{
 		{OfflineConflict, adjusts(inventory.OfflineConflict, func(d *dealing, e *inventory.Event) bool {
 			e.EnteredOffline = true
 			for i := range e.Lines {
-				e.Lines[i].Book = "1"
+				e.Lines[i].Book = "0" // less than any quantity taken
 			}
 			return true
 		})},
