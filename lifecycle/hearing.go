@@ -203,7 +203,7 @@ func (h *Hearing) nodeOf(shown nodeKey) int {
 		up.level, up.location = wholeRegion, ""
 	case wholeRegion:
 		up.level, up.region = wholeSystem, ""
-	case wholeSystem:
+	case wholeSystem, everything:
 		up = nodeKey{}
 	}
 	if k.level != everything {
@@ -349,9 +349,8 @@ func (h *Hearing) expect() {
 		if holiday && central(n) {
 			n.rate, n.open = 0, 0
 		}
-		declared := n.rated >= 0
 		if len(n.kids) > 0 && n.level < oneStore {
-			declared = true
+			declared := true
 			for _, kid := range n.kids {
 				if k := &h.nodes[kid]; k.rate > 0 {
 					n.rate += k.rate
@@ -473,6 +472,7 @@ func (h *Hearing) groupOf(q *quiet) quietGroup {
 		scope = "stores " + q.of.system + "/" + q.of.region
 	case oneRegister:
 		scope = "registers " + q.of.system + "/" + inventory.Unpad(q.of.location)
+	case wholeSystem, everything: // systems
 	}
 	if at, ok := h.index[nodeKey{level: wholeSystem, system: "middleware"}]; ok && slices.Contains(inventory.SitedSystems, q.of.system) {
 		if mw := h.nodes[at].silent; mw > 0 && h.silences[mw-1].last <= q.last+quietTogether {

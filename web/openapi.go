@@ -208,10 +208,10 @@ func schemaOf(t reflect.Type, schemas object) object {
 		return object{"type": "integer"}
 	case reflect.Float64:
 		return object{"type": "number"}
+	case reflect.String:
+		return object{"type": "string"}
 	default:
 		// A type that says nothing of itself would be described as text.
 		panic("web: describe the API: no schema of " + t.String())
-	case reflect.String:
-		return object{"type": "string"}
 	}
 }

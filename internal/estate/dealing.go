@@ -242,11 +242,6 @@ func (d *dealing) all(names ...string) bool {
 	return !slices.ContainsFunc(names, func(name string) bool { return d.done(name) == nil })
 }
 
-// untouched reports whether each of the legs was done, and booked as it should be.
-func (d *dealing) untouched(names ...string) bool {
-	return d.all(names...) && (d.misbooked == nil || !slices.Contains(names, d.misbooked.name))
-}
-
 // due is by when a leg has to have happened; zero where it has no deadline, or
 // what it counts from is not known.
 func (d *dealing) due(l *leg) time.Time {

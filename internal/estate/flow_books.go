@@ -12,14 +12,16 @@ import (
 // that is promised more often than it is there, or is off in every count.
 
 const (
-	// NumberMissing: a mobile till keeps a receipt. TillCountsMore: at close it counts
-	// one more than it sent. EnteredTwice: one basket is entered twice within seconds.
-	NumberMissing  Fault = "number_missing"
+	// NumberMissing is a mobile till that keeps a receipt.
+	NumberMissing Fault = "number_missing"
+	// TillCountsMore is a till that counts one more at close than it sent.
 	TillCountsMore Fault = "till_counts_more"
-	EnteredTwice   Fault = "entered_twice"
-	// Oversold: more is promised of an item than there is. CountedOffAgain: three
-	// counts in a row find less of it than the book says.
-	Oversold        Fault = "oversold"
+	// EnteredTwice is one basket entered twice within seconds.
+	EnteredTwice Fault = "entered_twice"
+	// Oversold is more promised of an item than there is.
+	Oversold Fault = "oversold"
+	// CountedOffAgain is an item of which three counts in a row find less than the
+	// book says.
 	CountedOffAgain Fault = "counted_off_again"
 )
 

@@ -158,6 +158,7 @@ func (d *dealing) pass(l *leg, at time.Time) {
 			}
 			return
 		}
+	default: // no mishap of this
 	}
 	d.say(l, at, inventory.OK, 1, nil)
 	d.came[l.name] = at
@@ -367,6 +368,7 @@ func (d *dealing) misbook(f Fault, s *saying) bool {
 		rest.event.Lines[0].Quantity = one
 		k.Quantity = k.Quantity.Sub(one)
 		return true
+	default: // no mishap of this
 	}
 	return false
 }
