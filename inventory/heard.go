@@ -24,6 +24,17 @@ type Heard struct {
 // Count is in how many of the hour's minutes something came.
 func (h *Heard) Count() int { return bits.OnesCount64(h.Minutes) }
 
+// UsualMinutes is what is expected of an hour, by the same hour of the weeks
+// before, which it sorts: the second least, so that one odd week is disregarded,
+// and the least of fewer than three. Zero where there is none.
+func UsualMinutes[N int | uint8](weeks []N) N {
+	if len(weeks) == 0 {
+		return 0
+	}
+	slices.Sort(weeks)
+	return weeks[min(len(weeks)/3, 1)]
+}
+
 // SignsOff reports whether an event takes its register out of service: nothing
 // need come of it until it speaks again.
 func (e *Event) SignsOff() bool {

@@ -3,6 +3,8 @@ package lifecycle
 import (
 	"math"
 	"slices"
+
+	"github.com/stocktrace/stocktrace/inventory"
 )
 
 // A habit is when a source usually speaks: for every hour of the week, in how
@@ -96,11 +98,7 @@ func (h *habit) enter(week, firstWeek int64) {
 					n++
 				}
 			}
-			h.usual[i] = 0
-			if n > 0 {
-				slices.Sort(counts[:n])
-				h.usual[i] = counts[min(n/3, 1)]
-			}
+			h.usual[i] = inventory.UsualMinutes(counts[:n])
 		}
 	}
 }

@@ -114,7 +114,7 @@ func Open(ctx context.Context, o Options) (_ *Log, err error) {
 		return nil, err
 	}
 	l.payload = int(l.data.MaxPayload())
-	// A quarter is left to headers and to what zstd cannot shrink; four
+	// A quarter is left to headers and to what compression cannot shrink; four
 	// megabytes keep one slow message from holding up a partition.
 	l.limit = min(4<<20, l.payload/4*3)
 	if l.js, err = jetstream.New(l.data, jetstream.WithDefaultTimeout(callTimeout),
